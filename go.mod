@@ -1,0 +1,3 @@
+module github.com/prefgrad/prefgrad
+
+go 1.25.0

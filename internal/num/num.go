@@ -1,0 +1,63 @@
+// Package num holds the scalar functions that must stay accurate where the obvious
+// formula overflows or cancels.
+package num
+
+import "math"
+
+// Softplus returns log(1 + eˣ), for every x.
+func Softplus(x float64) float64 {
+	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+}
+
+// LogSigmoid returns log σ(x) = −log(1 + e⁻ˣ).
+func LogSigmoid(x float64) float64 { return -Softplus(-x) }
+
+// Sigmoid returns σ(x) = 1/(1 + e⁻ˣ) with full relative accuracy in both tails; use
+// Sigmoid(−x) for 1 − σ(x).
+func Sigmoid(x float64) float64 {
+	if x >= 0 {
+		return 1 / (1 + math.Exp(-x))
+	}
+	e := math.Exp(x)
+	return e / (1 + e)
+}
+
+// LogSumExp returns log Σ e^{x[i]}: −Inf for no terms or all terms −Inf, +Inf if a
+// term is +Inf, NaN if a term is NaN.
+func LogSumExp(x []float64) float64 {
+	m := math.Inf(-1)
+	for _, v := range x {
+		if v > m || v != v {
+			m = v
+		}
+		if m != m {
+			return m
+		}
+	}
+	if math.IsInf(m, 0) {
+		return m
+	}
+	s := 0.0
+	for _, v := range x {
+		s += math.Exp(v - m)
+	}
+	return m + math.Log(s)
+}
+
+// LogNormalize stores x − log Σ e^{x} in dst, which may be x itself, and returns the
+// log of the sum. If the sum is 0 or infinite, dst is unspecified.
+func LogNormalize(dst, x []float64) float64 {
+	z := LogSumExp(x)
+	for i, v := range x {
+		dst[i] = v - z
+	}
+	return z
+}
+
+// XMulLog returns p·l with 0·(±Inf) = 0: a term of an expectation of logarithms.
+func XMulLog(p, l float64) float64 {
+	if p == 0 {
+		return 0
+	}
+	return p * l
+}
