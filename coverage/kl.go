@@ -1,0 +1,102 @@
+package coverage
+
+import (
+	"fmt"
+	"math"
+)
+
+// KL returns KL(p‖q) = Σ_y p(y)·(log p(y) − log q(y)) in nats, for distributions over
+// the same responses given by their log-probabilities. A term with p(y) = 0 is 0;
+// p(y) > 0 = q(y) gives +Inf. It panics if the lengths differ.
+//
+// What is summed is p·ℓ − p + q, with ℓ = log p − log q: every term is ≥ 0, so close
+// distributions lose no digits to cancellation and the result is never negative. For
+// inputs that do not sum to 1 this is the generalised KL, Σ p·ℓ − Σp + Σq.
+func KL(logp, logq []float64) float64 {
+	if len(logp) != len(logq) {
+		panic("coverage: slices of different lengths")
+	}
+	sum := 0.0
+	for i, lp := range logp {
+		p, q := math.Exp(lp), math.Exp(logq[i])
+		switch l := lp - logq[i]; {
+		case p == 0:
+			sum += q
+		case math.IsInf(l, 1):
+			return l
+		case l > -1e-3 && l < 1e-3: // p·(e^{−ℓ} − 1 + ℓ) as a series
+			sum += p * l * l * (1./2 - l*(1./6-l*(1./24-l*(1./120-l/720))))
+		default:
+			sum += p*l + (q - p)
+		}
+	}
+	return sum
+}
+
+// Estimate is a mean with its standard error.
+type Estimate struct {
+	Value float64 // the mean
+	SE    float64 // its standard error; NaN for fewer than two independent prompts
+	N     int     // number of independent prompts
+}
+
+// KLEstimator estimates the reverse KL from samples of the policy, averaged over
+// prompts:
+//
+//	KL ≈ (1/n)·Σ_x (1/k)·Σⱼ ℓ(y_xj),   y_xj ~ π(·|x)
+//
+// Its standard error is sd(prompt means)/√n, so it accounts for the samples of a
+// prompt being alike. In place of ℓ any unbiased per-sample value may be given, such
+// as the sum of exact per-token KLs along the sample, which varies less. The zero
+// value is ready to use. Estimators merge, in any order up to rounding. It is not safe
+// for concurrent use.
+type KLEstimator struct {
+	n        int
+	mean, m2 float64 // of the prompt means (Welford; merged as in Chan, Golub, LeVeque 1983)
+}
+
+// Add adds the values of k samples for each of len(l)/k prompts, those of one prompt
+// next to each other. A value that is not finite is an error that names its index, and
+// then nothing is added. Add panics if k < 1 or len(l) is not a multiple of k.
+func (e *KLEstimator) Add(l []float64, k int) error {
+	if k < 1 || len(l)%k != 0 {
+		panic("coverage: k < 1, or a length that is not a multiple of k")
+	}
+	for i, v := range l {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("coverage: log-ratio %d is %v", i, v)
+		}
+	}
+	for g := 0; g < len(l); g += k {
+		sum := 0.0
+		for _, v := range l[g : g+k] {
+			sum += v
+		}
+		e.Merge(KLEstimator{n: 1, mean: sum / float64(k)})
+	}
+	return nil
+}
+
+// Merge adds what o has seen.
+func (e *KLEstimator) Merge(o KLEstimator) {
+	if o.n == 0 {
+		return
+	}
+	n := float64(e.n + o.n)
+	d := o.mean - e.mean
+	e.m2 += o.m2 + d*d*float64(e.n)*float64(o.n)/n
+	e.mean += d * float64(o.n) / n
+	e.n += o.n
+}
+
+// Result returns the estimate; for no samples its value is NaN.
+func (e *KLEstimator) Result() Estimate {
+	r := Estimate{Value: math.NaN(), SE: math.NaN(), N: e.n}
+	if e.n > 0 {
+		r.Value = e.mean
+	}
+	if e.n > 1 {
+		r.SE = math.Sqrt(e.m2 / float64(e.n-1) / float64(e.n))
+	}
+	return r
+}

@@ -1,0 +1,72 @@
+package loss
+
+import "github.com/prefgrad/prefgrad/internal/num"
+
+// Rewards is a batch of pairs scored by a reward model.
+type Rewards struct {
+	Chosen, Rejected []float64 // r̂(x, y⁺), r̂(x, y⁻)
+	Margin           []float64 // nil, or by how much the chosen reply ought to win
+}
+
+// BradleyTerry fits a reward model to preference pairs,
+//
+//	−log σ(r⁺ − r⁻ − m) + Center·(r⁺ + r⁻)²
+//
+// the negative log-likelihood under P(y⁺ ≻ y⁻) = σ(r⁺ − r⁻) (Bradley and Terry 1952; for
+// language models Ouyang et al. 2022, arXiv:2203.02155, equation 1), with a margin m per
+// pair where given (Touvron et al. 2023, arXiv:2307.09288, equation 2). Preferences leave
+// a reward free up to a constant per prompt; Center ≥ 0 pins it by a penalty on the sum
+// (Eisenstein et al. 2023, arXiv:2312.09244), 0 leaves it free.
+type BradleyTerry struct {
+	Center float64
+}
+
+// Eval stores per-pair losses and ∂/∂r⁺, ∂/∂r⁻ in dst.Loss, dst.Chosen and dst.Rejected;
+// dst.RewardChosen and dst.RewardRejected are the rewards themselves. Correct and Ties
+// count r⁺ > r⁻ and r⁺ = r⁻, whatever the margin. A reward or margin that is not finite is
+// an [*InputError].
+func (l BradleyTerry) Eval(dst PairsOut, b Rewards) (Total, error) {
+	n := len(b.Chosen)
+	dst.check(n)
+	sized(n, b.Rejected, b.Margin)
+	if err := nonNegative("BradleyTerry.Center", l.Center); err != nil {
+		return Total{}, err
+	}
+	for _, f := range []struct {
+		name string
+		v    []float64
+	}{{"Chosen", b.Chosen}, {"Rejected", b.Rejected}, {"Margin", b.Margin}} {
+		if err := finite(f.name, f.v); err != nil {
+			return Total{}, err
+		}
+	}
+	t := Total{Count: n}
+	for i, c := range b.Chosen {
+		r := b.Rejected[i]
+		z, sum := c-r, c+r
+		if z > 0 {
+			t.Correct++
+		} else if z == 0 {
+			t.Ties++
+		}
+		if b.Margin != nil {
+			z -= b.Margin[i]
+		}
+		value := num.Softplus(-z) + l.Center*sum*sum
+		slope, pull := -num.Sigmoid(-z), 2*l.Center*sum
+		t.Sum += value
+		store(dst.Loss, i, value)
+		store(dst.Chosen, i, slope+pull)
+		store(dst.Rejected, i, pull-slope)
+		store(dst.RewardChosen, i, c)
+		store(dst.RewardRejected, i, r)
+	}
+	return t, nil
+}
+
+// store sets dst[i] unless dst is nil.
+func store(dst []float64, i int, v float64) {
+	if dst != nil {
+		dst[i] = v
+	}
+}

@@ -1,0 +1,49 @@
+package loss
+
+import "errors"
+
+// DPO is Direct Preference Optimization,
+//
+//	−log σ(β·(ℓ(y⁺) − ℓ(y⁻)))
+//
+// (Rafailov et al. 2023, arXiv:2305.18290, equation 7), or with LabelSmoothing = ε > 0
+// its conservative form for labels that are wrong with probability ε, −(1−ε)·log σ(z) −
+// ε·log σ(−z) (cDPO; Mitchell 2023). At initialisation, where π = π_ref, each pair costs
+// log 2.
+//
+// It trains on fixed pairs and is bounded by nothing where they do not reach: unless they
+// cover every policy, KL(π‖π_ref) can grow without limit ([HyPO] adds what is missing).
+// For ε = 0 and a deterministic label there is no minimiser; margins grow for ever.
+//
+// Beta must be positive; 0.1 is common. LabelSmoothing is in [0, ½). It uses Chosen,
+// Rejected, RefChosen and RefRejected of [Pairs].
+type DPO struct {
+	Beta           float64
+	LabelSmoothing float64
+}
+
+// Eval implements [Pairwise].
+func (l DPO) Eval(dst PairsOut, b Pairs) (Total, error) {
+	var t Total
+	var err error
+	if l.LabelSmoothing == 0 {
+		t, err = contrast(dst, b, LogRatio{}, Logistic{}, l.Beta, 0)
+	} else {
+		t, err = contrast(dst, b, LogRatio{}, Smoothed{l.LabelSmoothing}, l.Beta, 0)
+	}
+	return t, rename(err, "DPO.Beta", "DPO.LabelSmoothing")
+}
+
+// rename gives the parameters of a composition the names under which a named objective
+// has them: one for Contrast.Beta, one for a parameter of the link.
+func rename(err error, beta, link string) error {
+	var p *ParamError
+	if errors.As(err, &p) {
+		if p.Param == "Contrast.Beta" {
+			p.Param = beta
+		} else {
+			p.Param = link
+		}
+	}
+	return err
+}

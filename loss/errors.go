@@ -1,0 +1,78 @@
+package loss
+
+import (
+	"fmt"
+	"math"
+)
+
+// InputError says which number of a batch cannot be used.
+type InputError struct {
+	Field  string  // as in the batch's type: "Chosen", "RefRejected", …
+	Index  int     // which element
+	Value  float64 // what it is
+	Reason string  // why it cannot be used
+}
+
+func (e *InputError) Error() string {
+	return fmt.Sprintf("loss: %s[%d] = %v: %s", e.Field, e.Index, e.Value, e.Reason)
+}
+
+// ParamError says which parameter of an objective is outside its range.
+type ParamError struct {
+	Param string // "DPO.Beta"
+	Value float64
+	Want  string // "positive and finite"
+}
+
+func (e *ParamError) Error() string {
+	return fmt.Sprintf("loss: %s = %v, must be %s", e.Param, e.Value, e.Want)
+}
+
+func positive(param string, v float64) error {
+	if !(v > 0) || math.IsInf(v, 0) {
+		return &ParamError{param, v, "positive and finite"}
+	}
+	return nil
+}
+
+func nonNegative(param string, v float64) error {
+	if !(v >= 0) || math.IsInf(v, 0) {
+		return &ParamError{param, v, "finite and not negative"}
+	}
+	return nil
+}
+
+const (
+	notLogProb = "not a log-probability"
+	notFinite  = "not finite"
+	badLength  = "loss: slices of different lengths"
+)
+
+// logProbs returns an error for the first element of v that is NaN or +Inf.
+func logProbs(field string, v []float64) error {
+	for i, x := range v {
+		if !(x <= math.MaxFloat64) {
+			return &InputError{field, i, x, notLogProb}
+		}
+	}
+	return nil
+}
+
+// finite returns an error for the first element of v that is NaN or infinite.
+func finite(field string, v []float64) error {
+	for i, x := range v {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return &InputError{field, i, x, notFinite}
+		}
+	}
+	return nil
+}
+
+// sized panics unless v is nil or has length n.
+func sized(n int, vs ...[]float64) {
+	for _, v := range vs {
+		if v != nil && len(v) != n {
+			panic(badLength)
+		}
+	}
+}

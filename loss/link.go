@@ -1,0 +1,73 @@
+package loss
+
+import "github.com/prefgrad/prefgrad/internal/num"
+
+// Link is a scalar function of the margin z. The whole batch goes through one call.
+type Link interface {
+	// Link stores the value at z[i] in value[i] and the derivative in slope[i]; slope
+	// may be z itself.
+	Link(value, slope, z []float64)
+	// Check returns a [*ParamError] for a parameter outside its range.
+	Check() error
+}
+
+// Logistic is −log σ(z), the negative log-likelihood of Bradley–Terry. Slope −σ(−z).
+type Logistic struct{}
+
+// Link implements [Link].
+func (Logistic) Link(value, slope, z []float64) {
+	for i, x := range z {
+		value[i], slope[i] = num.Softplus(-x), -num.Sigmoid(-x)
+	}
+}
+
+// Check implements [Link].
+func (Logistic) Check() error { return nil }
+
+// Smoothed is the logistic link for labels that are flipped with probability Epsilon,
+//
+//	−(1−ε)·log σ(z) − ε·log σ(−z) = −log σ(z) + ε·z
+//
+// with slope ε − σ(−z) (cDPO; Mitchell 2023). ε is in [0, ½); ε = 0 is [Logistic] bit
+// for bit, but for z = ±Inf with ε > 0, where the value is +Inf.
+type Smoothed struct{ Epsilon float64 }
+
+// Link implements [Link].
+func (l Smoothed) Link(value, slope, z []float64) {
+	if l.Epsilon == 0 {
+		Logistic{}.Link(value, slope, z)
+		return
+	}
+	for i, x := range z {
+		// Both terms are ≥ 0: nothing cancels, even at the infinities.
+		value[i] = (1-l.Epsilon)*num.Softplus(-x) + l.Epsilon*num.Softplus(x)
+		slope[i] = l.Epsilon - num.Sigmoid(-x)
+	}
+}
+
+// Check implements [Link].
+func (l Smoothed) Check() error {
+	if !(l.Epsilon >= 0 && l.Epsilon < 0.5) {
+		return &ParamError{"Smoothed.Epsilon", l.Epsilon, "in [0, ½)"}
+	}
+	return nil
+}
+
+// Squared is (z − Target)², with slope 2(z − Target).
+type Squared struct{ Target float64 }
+
+// Link implements [Link].
+func (l Squared) Link(value, slope, z []float64) {
+	for i, x := range z {
+		d := x - l.Target
+		value[i], slope[i] = d*d, 2*d
+	}
+}
+
+// Check implements [Link].
+func (l Squared) Check() error {
+	if d := l.Target - l.Target; d != 0 { // NaN for NaN and ±Inf
+		return &ParamError{"Squared.Target", l.Target, "finite"}
+	}
+	return nil
+}

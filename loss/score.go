@@ -1,0 +1,66 @@
+package loss
+
+// Responses is one side of a batch of pairs: what a [Score] sees.
+type Responses struct {
+	LogProb []float64 // log π(y|x)
+	Ref     []float64 // log π_ref(y|x); nil for a score without reference
+	Len     []int     // |y| in tokens; nil for a score that is not a mean over tokens
+}
+
+// Score maps log-probabilities to the score s that a [Contrast] compares. The whole
+// batch goes through one call.
+type Score interface {
+	// Score stores the score of response i in s[i] and ∂s[i]/∂LogProb[i] in ds[i]. An
+	// error is an [*InputError] whose Field is "LogProb", "Ref" or "Len".
+	Score(s, ds []float64, r Responses) error
+}
+
+// LogRatio is the score of DPO, s = ℓ(y) = log π(y|x) − log π_ref(y|x). Two infinite
+// log-probabilities have no difference and are an error.
+type LogRatio struct{}
+
+// Score implements [Score].
+func (LogRatio) Score(s, ds []float64, r Responses) error {
+	if len(r.Ref) != len(r.LogProb) {
+		panic(badLength)
+	}
+	if err := logProbs("LogProb", r.LogProb); err != nil {
+		return err
+	}
+	if err := logProbs("Ref", r.Ref); err != nil {
+		return err
+	}
+	for i, lp := range r.LogProb {
+		s[i], ds[i] = lp-r.Ref[i], 1
+		if s[i] != s[i] {
+			return &InputError{"LogProb", i, lp, "0/0: the reference's probability is 0 too"}
+		}
+	}
+	return nil
+}
+
+// MeanLogRatio is the log-ratio per token, s = ℓ(y)/|y|. A length below 1 is an error.
+type MeanLogRatio struct{}
+
+// Score implements [Score].
+func (MeanLogRatio) Score(s, ds []float64, r Responses) error {
+	if err := (LogRatio{}).Score(s, ds, r); err != nil {
+		return err
+	}
+	return perToken(s, ds, r.Len)
+}
+
+// perToken divides scores and their derivatives by lengths.
+func perToken(s, ds []float64, lens []int) error {
+	if len(lens) != len(s) {
+		panic(badLength)
+	}
+	for i, n := range lens {
+		if n < 1 {
+			return &InputError{"Len", i, float64(n), "a mean over no tokens"}
+		}
+		s[i] /= float64(n)
+		ds[i] /= float64(n)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package rloo
+
+import (
+	"fmt"
+	"math"
+)
+
+// KL stores in dst the weights that estimate the gradient of the reverse KL,
+//
+//	∇ KL(π‖π_ref) = E_π[ℓ(y)·∇ log π(y)] ≈ (1/n)·Σᵢ dst[i]·∇ log π(yᵢ)
+//
+// where dst are the leave-one-out advantages of ℓ = logp − ref over groups of k, and n
+// = len(dst). logp[i] = log π(yᵢ|x) and ref[i] = log π_ref(yᵢ|x), in nats, of samples
+// from π. This is the online term of HyPO (Song et al. 2024, arXiv:2406.01462, section
+// 5 and its practical algorithm). dst may be logp or ref.
+//
+// A log-ratio that is not finite is an error that names the field, index and value: a
+// sample to which the reference gives probability 0 makes the KL infinite. KL panics
+// as [LeaveOneOut] does.
+func KL(dst, logp, ref []float64, k int) error {
+	checkGroups(len(dst), k)
+	if err := logRatio(dst, logp, ref); err != nil {
+		return err
+	}
+	LeaveOneOut(dst, dst, k)
+	return nil
+}
+
+// Reward stores in dst the weights that estimate the gradient, uphill, of the
+// KL-regularised reward of online RLHF,
+//
+//	∇ (E_π[r] − β·KL(π‖π_ref)) ≈ (1/n)·Σᵢ dst[i]·∇ log π(yᵢ)
+//
+// where dst are the leave-one-out advantages of r − β·ℓ: the KL is part of the reward,
+// and so of the baseline. β = 0 leaves the log-probabilities unread, and they may be
+// nil. reward[i] is r(x, yᵢ); logp, ref, errors and panics as for [KL]. A β that is
+// negative or not finite is an error. dst may be any of the arguments.
+func Reward(dst, reward, logp, ref []float64, beta float64, k int) error {
+	checkGroups(len(dst), k)
+	if len(reward) != len(dst) {
+		panic(badLength)
+	}
+	if !(beta >= 0) || math.IsInf(beta, 0) {
+		return fmt.Errorf("rloo: beta = %v, must be finite and not negative", beta)
+	}
+	for i, r := range reward {
+		if math.IsNaN(r) || math.IsInf(r, 0) {
+			return fmt.Errorf("rloo: reward[%d] = %v", i, r)
+		}
+	}
+	if beta != 0 && (len(logp) != len(dst) || len(ref) != len(dst)) {
+		panic(badLength)
+	}
+	for i, r := range reward {
+		if beta != 0 {
+			l, err := ratio(logp[i], ref[i], i)
+			if err != nil {
+				return err
+			}
+			r -= beta * l
+		}
+		dst[i] = r
+	}
+	LeaveOneOut(dst, dst, k)
+	return nil
+}
+
+func logRatio(dst, logp, ref []float64) error {
+	if len(logp) != len(dst) || len(ref) != len(dst) {
+		panic(badLength)
+	}
+	for i := range dst {
+		l, err := ratio(logp[i], ref[i], i)
+		if err != nil {
+			return err
+		}
+		dst[i] = l
+	}
+	return nil
+}
+
+// ratio returns logp − ref, or an error that names the one that is not finite.
+func ratio(logp, ref float64, i int) (float64, error) {
+	l := logp - ref
+	if math.IsNaN(l) || math.IsInf(l, 0) {
+		if math.IsNaN(logp) || math.IsInf(logp, 0) {
+			return 0, fmt.Errorf("rloo: logp[%d] = %v", i, logp)
+		}
+		return 0, fmt.Errorf("rloo: ref[%d] = %v", i, ref)
+	}
+	return l, nil
+}
