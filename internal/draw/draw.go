@@ -5,6 +5,7 @@ package draw
 import (
 	"math"
 	"math/rand/v2"
+	"sort"
 )
 
 // Uniform returns a uniform number in [0, 1) with 53 random bits.
@@ -28,4 +29,25 @@ func Categorical(logp []float64, u float64) int {
 		last = i
 	}
 	return last
+}
+
+// CDF stores the partial sums of e^logp in dst, for several draws with Search.
+func CDF(dst, logp []float64) {
+	sum := 0.0
+	for i, l := range logp {
+		sum += math.Exp(l)
+		dst[i] = sum
+	}
+}
+
+// Search returns the index that u ∈ [0, 1) selects from the partial sums cdf: the
+// first whose sum is above u, and Categorical(logp, u) but for indices so improbable
+// that adding them left the sum as it was. −1 means that cdf is 0 throughout.
+func Search(cdf []float64, u float64) int {
+	n := len(cdf)
+	if n == 0 || cdf[n-1] == 0 {
+		return -1
+	}
+	u = min(u, math.Nextafter(cdf[n-1], 0)) // the sliver above belongs to the last
+	return sort.Search(n, func(i int) bool { return cdf[i] > u })
 }

@@ -25,16 +25,8 @@ func Sigmoid(x float64) float64 {
 // LogSumExp returns log Σ e^{x[i]}: −Inf for no terms or all terms −Inf, +Inf if a
 // term is +Inf, NaN if a term is NaN.
 func LogSumExp(x []float64) float64 {
-	m := math.Inf(-1)
-	for _, v := range x {
-		if v > m || v != v {
-			m = v
-		}
-		if m != m {
-			return m
-		}
-	}
-	if math.IsInf(m, 0) {
+	m := maxOrNaN(x)
+	if math.IsInf(m, 0) || m != m {
 		return m
 	}
 	s := 0.0
@@ -52,6 +44,38 @@ func LogNormalize(dst, x []float64) float64 {
 		dst[i] = v - z
 	}
 	return z
+}
+
+// Softmax stores e^x / Σ e^x in dst, which may be x itself, and returns log Σ e^x: the
+// same bits as LogSumExp. If the sum is 0 or infinite, dst is unspecified.
+func Softmax(dst, x []float64) float64 {
+	m := maxOrNaN(x)
+	if math.IsInf(m, 0) || m != m {
+		return m
+	}
+	s := 0.0
+	for i, v := range x {
+		e := math.Exp(v - m)
+		dst[i] = e
+		s += e
+	}
+	for i := range dst {
+		dst[i] /= s
+	}
+	return m + math.Log(s)
+}
+
+// maxOrNaN returns the largest term, −Inf if there is none, NaN if one is NaN.
+func maxOrNaN(x []float64) float64 {
+	m := math.Inf(-1)
+	for _, v := range x {
+		if v > m {
+			m = v
+		} else if v != v {
+			return v
+		}
+	}
+	return m
 }
 
 // XMulLog returns p·l with 0·(±Inf) = 0: a term of an expectation of logarithms.

@@ -1,0 +1,88 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
+)
+
+// Candidates is a prompt that brings its own responses 0 … n−1: a context of a
+// service, say, with the items it could show. Neighbouring items of a batch that
+// point to the same Candidates share one softmax. A Candidates must not change
+// while a policy uses it.
+type Candidates struct {
+	Ref      []float64 // log π_ref(y|x) of each response up to a constant, −Inf allowed; nil: uniform
+	Features Features  // φ(x, y) of each response
+}
+
+// LogLinear is the policy
+//
+//	π(y|x) ∝ π_ref(y|x)·exp(φ(x, y)·θ),    ∇θ log π(y|x) = φ(x, y) − E_{v~π(·|x)} φ(x, v),
+//
+// over the responses of its prompts; θ starts at 0, where π is π_ref. It is the
+// class for which coverage is a matter of covariances, and a contextual bandit's
+// policy. Scoring, sampling and passes are safe for concurrent use, also with each
+// other, but not with changes to Params.
+type LogLinear struct {
+	softmax[*Candidates]
+	linear linear
+}
+
+var (
+	_ Learner[*Candidates, int] = (*LogLinear)(nil)
+	_ Enumerable[*Candidates]   = (*LogLinear)(nil)
+	_ Host                      = (*LogLinear)(nil)
+)
+
+// NewLogLinear returns the policy with θ = 0 ∈ R^dim. It panics if dim < 1.
+func NewLogLinear(dim int) *LogLinear {
+	if dim < 1 {
+		panic("policy: LogLinear without parameters")
+	}
+	p := &LogLinear{linear: linear{theta: make([]float64, dim), grad: make([]float64, dim)}}
+	p.init(&p.linear)
+	return p
+}
+
+// Params implements [Host]: θ.
+func (p *LogLinear) Params() []float64 { return p.linear.theta }
+
+// Grad implements [Host].
+func (p *LogLinear) Grad() []float64 { return p.linear.grad }
+
+// Freeze implements [Freezer].
+func (p *LogLinear) Freeze() *Finite[*Candidates] {
+	return NewFinite(normalized[*Candidates]{&linear{theta: slices.Clone(p.linear.theta)}})
+}
+
+// linear is the logits log π_ref(y|x) + φ(x, y)·θ.
+type linear struct{ theta, grad []float64 }
+
+func (l *linear) Responses(x *Candidates) int {
+	if x == nil || x.Features == nil {
+		return 0
+	}
+	n, _ := x.Features.Dims()
+	return n
+}
+
+func (l *linear) store(dst []float64, x *Candidates) error {
+	if x == nil || x.Features == nil {
+		return fmt.Errorf("candidates or features are nil: %w", ErrPrompt)
+	}
+	n, dim := x.Features.Dims()
+	if dim != len(l.theta) {
+		return fmt.Errorf("features of dimension %d for a policy of dimension %d: %w", dim, len(l.theta), ErrPrompt)
+	}
+	if x.Ref != nil && len(x.Ref) != n {
+		return fmt.Errorf("%d reference log-probabilities for %d responses: %w", len(x.Ref), n, ErrPrompt)
+	}
+	x.Features.Mul(dst, l.theta)
+	if x.Ref != nil {
+		floats.Add(dst, x.Ref)
+	}
+	return nil
+}
+
+func (l *linear) pull(x *Candidates, w []float64) { x.Features.AddMulT(l.grad, w) }
