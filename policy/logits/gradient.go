@@ -1,0 +1,146 @@
+package logits
+
+import (
+	"fmt"
+	"math"
+)
+
+// Gradient stores in row i of dz
+//
+//	∂/∂z (w.LogProb[i]·log p_y + w.Entropy[i]·H + w.SumSq[i]·log Σp² + w.KL[i]·KL(p‖q) + w.ReverseKL[i]·KL(q‖p)),
+//
+// the factor 1/T included; a nil slice of w is a weight of 0. It stores the values of
+// the quantities that are wanted in dst on the way, as [Forward] does.
+//
+// dz has the shape of b.Logits and may be b.Logits itself, which is then overwritten;
+// any other overlap gives nonsense. A padded row, and a row whose weights are all 0,
+// is set to 0, and is not read unless dst wants its values.
+//
+// The gradients of log p_y, of H, of log Σp² and of KL(q‖p) are finite for every
+// admissible row: where z_v = −Inf they are the limit. The errors are those of
+// Forward, a weight that is not finite, and a nonzero weight on an infinite KL(p‖q),
+// which has no gradient.
+func Gradient(dz Rows, dst, w Stats, b Batch) error {
+	inv, err := b.check(dst, w)
+	if err != nil {
+		return err
+	}
+	if dz.N != b.Logits.N || dz.Vocab != b.Logits.Vocab {
+		panic("logits: gradient and logits of different shapes")
+	}
+	dz.check()
+	values := dst.LogProb != nil || dst.Entropy != nil || dst.SumSq != nil || dst.pair()
+	for i := range b.Logits.N {
+		if b.padded(i) {
+			dst.store(i, moments{}, 0)
+			clear(dz.Row(i))
+			continue
+		}
+		g, err := w.row(i)
+		if err != nil {
+			return err
+		}
+		if g == (weights{}) {
+			if values {
+				if _, err := b.forwardRow(i, dst, Stats{}, inv); err != nil {
+					return err
+				}
+			}
+			clear(dz.Row(i))
+			continue
+		}
+		m, err := b.forwardRow(i, dst, w, inv)
+		if err != nil {
+			return err
+		}
+		if g[kl] != 0 && math.IsInf(m.kl, 1) {
+			return fmt.Errorf("logits: row %d: KL(p‖q) is +Inf and has no gradient, its weight is %v", i, g[kl])
+		}
+		y := -1
+		if g[logProb] != 0 {
+			y = int(b.Labels[i])
+		}
+		if g.logpOnly() {
+			g.scoreRow(dz.Row(i), m.p, y)
+		} else {
+			g.mixedRow(dz.Row(i), m, y)
+		}
+	}
+	return nil
+}
+
+// weights are the weights of one row, on LogProb, Entropy, SumSq, KL and ReverseKL.
+type weights [5]float64
+
+const (
+	logProb = iota
+	entropy
+	sumSq
+	kl
+	reverse
+)
+
+// row returns the weights of row i.
+func (s Stats) row(i int) (g weights, err error) {
+	for f, v := range [...][]float64{s.LogProb, s.Entropy, s.SumSq, s.KL, s.ReverseKL} {
+		if v == nil {
+			continue
+		}
+		if v[i]*0 != 0 {
+			name := [...]string{"LogProb", "Entropy", "SumSq", "KL", "ReverseKL"}[f]
+			return g, fmt.Errorf("logits: weight %s[%d] is %v", name, i, v[i])
+		}
+		g[f] = v[i]
+	}
+	return g, nil
+}
+
+func (g weights) logpOnly() bool { return g == weights{g[logProb]} }
+
+// scoreRow is mixedRow for a weight on log p_y alone: w(1{v=y} − p_v)/T.
+func (g weights) scoreRow(dz []float32, p shifted, y int) {
+	var d, e [block]float64
+	scale := -g[logProb] * p.inv * math.Exp(-p.logZ)
+	label := g[logProb] * p.inv * -math.Expm1(p.logp(y))
+	for at := 0; at < len(dz); {
+		n := p.exp(&d, &e, p.z[at:])
+		for i, x := range e[:n] {
+			dz[at+i] = float32(scale * x)
+		}
+		at += n
+	}
+	dz[y] = float32(label)
+}
+
+// mixedRow stores the weighted sum of all derivatives. y is −1 if the weight on log
+// p_y is 0. dz may be the row of logits: each block is read before it is written.
+func (g weights) mixedRow(dz []float32, m moments, y int) {
+	var d, e, dq, eq [block]float64
+	norm, normQ := math.Exp(-m.p.logZ), math.Exp(-m.q.logZ)
+	invSumSq := math.Exp(-m.sumSq)
+	for at := 0; at < len(dz); {
+		n := m.p.exp(&d, &e, m.p.z[at:])
+		if m.q.z != nil {
+			m.q.exp(&dq, &eq, m.q.z[at:])
+		}
+		for i, x := range e[:n] {
+			sum := 0.0
+			if x != 0 { // else every term but the last is 0
+				p, logp := x*norm, d[i]-m.p.logZ
+				sum = -g[logProb] - g[entropy]*(logp+m.entropy) + 2*g[sumSq]*(p*invSumSq-1) + g[reverse]
+				if g[kl] != 0 {
+					sum += g[kl] * (logp - (dq[i] - m.q.logZ) - m.kl)
+				}
+				sum *= p
+			}
+			if g[reverse] != 0 {
+				sum -= g[reverse] * eq[i] * normQ
+			}
+			if at+i == y {
+				sum += g[logProb]
+			}
+			dz[at+i] = float32(sum * m.p.inv)
+		}
+		at += n
+	}
+}

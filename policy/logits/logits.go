@@ -1,0 +1,151 @@
+package logits
+
+import "fmt"
+
+// Rows is a matrix of float32 logits: row i is Data[i·Stride : i·Stride+Vocab]. What
+// lies between the rows is neither read nor written.
+type Rows struct {
+	Data   []float32
+	N      int // number of rows
+	Vocab  int // logits of a row
+	Stride int // distance between the beginnings of rows; 0 means Vocab
+}
+
+// Row returns row i.
+func (r Rows) Row(i int) []float32 {
+	i *= r.stride()
+	return r.Data[i : i+r.Vocab : i+r.Vocab]
+}
+
+func (r Rows) stride() int {
+	if r.Stride == 0 {
+		return r.Vocab
+	}
+	return r.Stride
+}
+
+// Batch is the input of [Forward] and [Gradient].
+type Batch struct {
+	Logits Rows    // z, the logits of p
+	Ref    Rows    // the logits of q, in the same shape but for the stride; only read for the KLs
+	Labels []int32 // y, one for each row, in [0, Vocab); only read for LogProb and at rows that count
+
+	// Temperature is T, for p and for q. It must be positive and finite; 1 is the
+	// model's own distribution.
+	Temperature float64
+
+	// Lengths of the sequences of a padded batch, whose row s·N/len(Lengths) + t
+	// counts if t < Lengths[s]. Nil: every row counts.
+	Lengths []int
+}
+
+// Stats holds one number for each row and each quantity that is wanted; nil means
+// that it is not wanted. The package documentation defines the quantities.
+type Stats struct {
+	LogProb   []float64 // log p_y
+	Entropy   []float64 // H(p), nats
+	SumSq     []float64 // log Σ p²
+	KL        []float64 // KL(p‖q), nats
+	ReverseKL []float64 // KL(q‖p), nats
+}
+
+// pair says whether a quantity of two distributions is among those present.
+func (s Stats) pair() bool { return s.KL != nil || s.ReverseKL != nil }
+
+// Forward stores the wanted quantities of every row in dst, 0 at padded rows.
+//
+// Its errors name the row and the value: a logit that is NaN or +Inf, a row without a
+// finite logit, a label outside the vocabulary, a temperature that is not positive
+// and finite, a length outside the padded length. dst is then unspecified. Forward
+// panics if the shapes of b and dst do not fit together.
+func Forward(dst Stats, b Batch) error {
+	inv, err := b.check(dst, Stats{})
+	if err != nil {
+		return err
+	}
+	for i := range b.Logits.N {
+		if b.padded(i) {
+			dst.store(i, moments{}, 0)
+			continue
+		}
+		if _, err := b.forwardRow(i, dst, Stats{}, inv); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SumSequences stores the sum of the rows of each sequence of a padded batch in dst:
+// dst[s] = Σ_{t < lengths[s]} v[s·L + t], where L = len(v)/len(lengths). Padded
+// entries are not read.
+func SumSequences(dst, v []float64, lengths []int) {
+	if len(dst) != len(lengths) || len(lengths) == 0 && len(v) > 0 || len(lengths) > 0 && len(v)%len(lengths) != 0 {
+		panic(badShape)
+	}
+	for s, n := range lengths {
+		longest := len(v) / len(lengths)
+		sum := 0.0
+		for _, x := range v[s*longest : s*longest+n] {
+			sum += x
+		}
+		dst[s] = sum
+	}
+}
+
+const (
+	badShape  = "logits: slices of different lengths"
+	badLabels = "logits: LogProb without labels"
+	badRef    = "logits: KL without reference logits of the same shape"
+)
+
+// check panics on shapes that do not fit, and returns 1/T.
+func (b Batch) check(dst, w Stats) (inv float64, err error) {
+	n := b.Logits.N
+	b.Logits.check()
+	for _, s := range [...][]float64{
+		dst.LogProb, dst.Entropy, dst.SumSq, dst.KL, dst.ReverseKL,
+		w.LogProb, w.Entropy, w.SumSq, w.KL, w.ReverseKL,
+	} {
+		if s != nil && len(s) != n {
+			panic(badShape)
+		}
+	}
+	if (dst.LogProb != nil || w.LogProb != nil) && len(b.Labels) != n {
+		panic(badLabels)
+	}
+	if dst.pair() || w.pair() {
+		if b.Ref.N != n || b.Ref.Vocab != b.Logits.Vocab {
+			panic(badRef)
+		}
+		b.Ref.check()
+	}
+	if inv = 1 / b.Temperature; !(inv > 0 && inv*0 == 0 && b.Temperature*0 == 0) {
+		return 0, fmt.Errorf("logits: Temperature is %v, must be positive and finite", b.Temperature)
+	}
+	if b.Lengths != nil {
+		if len(b.Lengths) == 0 && n > 0 || len(b.Lengths) > 0 && n%len(b.Lengths) != 0 {
+			panic(badShape)
+		}
+		for s, l := range b.Lengths {
+			if longest := n / len(b.Lengths); l < 0 || l > longest {
+				return 0, fmt.Errorf("logits: Lengths[%d] is %d, outside [0, %d]", s, l, longest)
+			}
+		}
+	}
+	return inv, nil
+}
+
+func (r Rows) check() {
+	if r.N < 0 || r.Vocab < 1 || r.stride() < r.Vocab || r.N > 0 && len(r.Data) < (r.N-1)*r.stride()+r.Vocab {
+		panic("logits: Rows do not fit their data")
+	}
+}
+
+// padded says whether row i lies beyond the length of its sequence.
+func (b Batch) padded(i int) bool {
+	if b.Lengths == nil {
+		return false
+	}
+	longest := b.Logits.N / len(b.Lengths)
+	return i%longest >= b.Lengths[i/longest]
+}
