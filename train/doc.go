@@ -1,0 +1,37 @@
+// Package train runs the loop of preference optimization: batches of preference data go
+// through an objective, the objective's derivatives through a policy's pullback, and the
+// policy's gradient to an optimizer.
+//
+//	loop := train.Loop[X, Y]{
+//		Data:    data,
+//		Terms:   []train.Term[X, Y]{
+//			&train.Offline[X, Y]{Policy: p, Loss: loss.DPO{Beta: 0.1}},
+//			&train.KLPenalty[X, Y]{Policy: p, Ref: ref, K: 4, Lambda: 0.05},
+//		},
+//		Updater: train.NewAdamW(p),
+//		Steps:   1500, Batch: 64, LR: 0.02,
+//	}
+//	history, err := loop.Run(ctx)
+//
+// # Objectives are lists of terms
+//
+// An objective is a sum of terms, each of which adds its part of the gradient:
+//
+//	Supervised                  −log π(y|x) of demonstrations
+//	Offline                     any loss.Pairwise on preference pairs
+//	KLPenalty                   λ·KL(π‖π_ref) on fresh samples; with Offline, HyPO
+//	KLBudget                    the same, λ adapted so that the KL meets a budget
+//	Online                      −E_π[r] + β·KL(π‖π_ref) on fresh samples: online RLHF
+//
+// A term gets the number of rows of the whole step up front and divides its weights by it
+// before the pullback, so a step that is accumulated from micro-batches has the same
+// gradient as one that is not, up to the order of summation.
+//
+// # Reproducibility
+//
+// The rows of a step follow from (Seed, step), and so does every random draw: row i of the
+// step is the prompt id of its draws. Two runs with the same seed give the same bits,
+// whatever GOMAXPROCS is, as far as the policy does. A run that was killed and resumed from
+// its checkpoint gives the same bits as one that was not: parameters, optimizer state,
+// multipliers, history and the metrics file.
+package train

@@ -1,0 +1,112 @@
+package train
+
+import (
+	"context"
+	"errors"
+
+	"github.com/prefgrad/prefgrad/loss"
+	"github.com/prefgrad/prefgrad/policy"
+)
+
+// Offline is a pairwise loss on the preference pairs of the training set, averaged over
+// the rows of a step: DPO, IPO and their relatives. Data needs Rejected, and whatever else
+// the loss uses.
+//
+// It reports "loss" and, under the names that TRL gives them, "rewards/chosen",
+// "rewards/rejected", "rewards/margins" (of the score that the loss really uses),
+// "rewards/accuracies" (ties count one half), "logps/chosen", "logps/rejected"; and, where
+// there is a reference, "displacement/chosen" and "displacement/rejected": the share of
+// pairs whose reply is less likely than under the reference. A chosen reply that falls is
+// what margins do not show. It is not safe for concurrent use.
+type Offline[X, Y any] struct {
+	Policy policy.Trainable[X, Y]
+	Loss   loss.Pairwise
+
+	pass  policy.Pass[X, Y]
+	xs    []X
+	ys    []Y
+	logp  []float64 // chosen and rejected in turn
+	pairs loss.Pairs
+	out   loss.PairsOut
+}
+
+// Accumulate implements [Term].
+func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy.Key, m *Metrics) error {
+	if b.Rejected == nil {
+		return errors.New("train: Offline needs Data.Rejected")
+	}
+	if err := t.forward(ctx, b); err != nil {
+		return err
+	}
+	total, err := t.Loss.Eval(t.out, t.pairs)
+	if err != nil {
+		return rowError(b, err, 1)
+	}
+	if err := finiteLoss(b, t.out.Loss); err != nil {
+		return err
+	}
+	t.report(total, float64(b.Rows), m)
+	for i := range b.X {
+		t.logp[2*i] = t.out.Chosen[i] / float64(b.Rows)
+		t.logp[2*i+1] = t.out.Rejected[i] / float64(b.Rows)
+	}
+	return t.pass.Pullback(ctx, t.logp)
+}
+
+// forward scores both replies of each row, side by side: a policy can share the work on
+// the prompt between neighbours.
+func (t *Offline[X, Y]) forward(ctx context.Context, b *Batch[X, Y]) error {
+	if t.pass == nil {
+		t.pass = t.Policy.NewPass()
+	}
+	n := b.Len()
+	t.xs, t.ys, t.logp = t.xs[:0], t.ys[:0], resize(t.logp, 2*n)
+	for i, x := range b.X {
+		t.xs = append(t.xs, x, x)
+		t.ys = append(t.ys, b.Chosen[i], b.Rejected[i])
+	}
+	if err := t.pass.Forward(ctx, t.logp, t.xs, t.ys); err != nil {
+		return rowError(b, err, 2)
+	}
+	p := loss.Pairs{
+		Chosen: resize(t.pairs.Chosen, n), Rejected: resize(t.pairs.Rejected, n),
+		RefChosen: b.RefChosen, RefRejected: b.RefRejected,
+		ChosenLen: b.ChosenLen, RejectedLen: b.RejectedLen,
+	}
+	for i := range n {
+		p.Chosen[i], p.Rejected[i] = t.logp[2*i], t.logp[2*i+1]
+	}
+	t.pairs = p
+	o := &t.out
+	for _, s := range []*[]float64{&o.Loss, &o.Chosen, &o.Rejected, &o.RewardChosen, &o.RewardRejected} {
+		*s = resize(*s, n)
+	}
+	return nil
+}
+
+func (t *Offline[X, Y]) report(total loss.Total, rows float64, m *Metrics) {
+	n := total.Count
+	m.Sum("loss", total.Sum/rows)
+	chosen, rejected := sum(t.out.RewardChosen), sum(t.out.RewardRejected)
+	m.Mean("rewards/chosen", chosen, n)
+	m.Mean("rewards/rejected", rejected, n)
+	m.Mean("rewards/margins", chosen-rejected, n)
+	m.Mean("rewards/accuracies", float64(total.Correct)+0.5*float64(total.Ties), n)
+	m.Mean("logps/chosen", sum(t.pairs.Chosen), n)
+	m.Mean("logps/rejected", sum(t.pairs.Rejected), n)
+	if t.pairs.RefChosen != nil && t.pairs.RefRejected != nil {
+		m.Mean("displacement/chosen", below(t.pairs.Chosen, t.pairs.RefChosen), n)
+		m.Mean("displacement/rejected", below(t.pairs.Rejected, t.pairs.RefRejected), n)
+	}
+}
+
+// below counts the i with a[i] < b[i].
+func below(a, b []float64) float64 {
+	n := 0.0
+	for i, x := range a {
+		if x < b[i] {
+			n++
+		}
+	}
+	return n
+}

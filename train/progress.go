@@ -1,0 +1,106 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Progress shows how far a task has come: a bar with rate and time to go on a terminal, a
+// plain line every few seconds elsewhere. A nil *Progress shows nothing. It is safe for
+// concurrent use.
+type Progress struct {
+	mu       sync.Mutex
+	w        io.Writer
+	label    string
+	total    int
+	terminal bool
+	begin    time.Time
+	last     time.Time
+	from     int // steps that were done at the first call: a resumed run
+	started  bool
+}
+
+// NewProgress returns a progress of total steps, written to w. A terminal is recognised if
+// w is an [*os.File]. A nil w gives nil.
+func NewProgress(w io.Writer, label string, total int) *Progress {
+	if w == nil {
+		return nil
+	}
+	p := &Progress{w: w, label: label, total: total, begin: time.Now()}
+	if f, ok := w.(*os.File); ok {
+		if info, err := f.Stat(); err == nil {
+			p.terminal = info.Mode()&os.ModeCharDevice != 0
+		}
+	}
+	p.last = p.begin
+	return p
+}
+
+// Step reports that done steps are done. info, if not nil, is asked for a short text when a
+// line is really written.
+func (p *Progress) Step(done int, info func() string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.started {
+		p.started, p.from = true, done-1
+	}
+	every := 5 * time.Second
+	if p.terminal {
+		every = 100 * time.Millisecond
+	}
+	if now := time.Now(); now.Sub(p.last) < every {
+		return
+	} else {
+		p.last = now
+	}
+	text := ""
+	if info != nil {
+		text = info()
+	}
+	p.line(done, text)
+}
+
+// Done writes the last line: the time that the task took, and a text.
+func (p *Progress) Done(text string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.terminal {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+	fmt.Fprintf(p.w, "%s: done in %s  %s\n", p.label, round(time.Since(p.begin)), text)
+}
+
+func (p *Progress) line(done int, text string) {
+	elapsed := time.Since(p.begin)
+	rate := float64(done-p.from) / elapsed.Seconds()
+	left := "?"
+	if rate > 0 {
+		left = round(time.Duration(float64(p.total-done) / rate * float64(time.Second))).String()
+	}
+	share := float64(done) / float64(max(1, p.total))
+	status := fmt.Sprintf("%3.0f%% %d/%d  %.3g/s  ETA %s%s", 100*share, done, p.total, rate, left, text)
+	if !p.terminal {
+		fmt.Fprintf(p.w, "%s: %s\n", p.label, status)
+		return
+	}
+	const width = 24
+	n := min(width, int(share*width))
+	fmt.Fprintf(p.w, "\r\x1b[K%s [%s%s] %s", p.label, strings.Repeat("#", n), strings.Repeat("·", width-n), status)
+}
+
+func round(d time.Duration) time.Duration {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
