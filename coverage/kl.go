@@ -7,7 +7,7 @@ import (
 
 // KL returns KL(p‖q) = Σ_y p(y)·(log p(y) − log q(y)) in nats, for distributions over
 // the same responses given by their log-probabilities. A term with p(y) = 0 is 0;
-// p(y) > 0 = q(y) gives +Inf. It panics if the lengths differ.
+// p(y) > 0 = q(y) gives +Inf; NaN gives NaN. It panics if the lengths differ.
 //
 // What is summed is p·ℓ − p + q, with ℓ = log p − log q: every term is ≥ 0, so close
 // distributions lose no digits to cancellation and the result is never negative. For
@@ -20,17 +20,30 @@ func KL(logp, logq []float64) float64 {
 	for i, lp := range logp {
 		p, q := math.Exp(lp), math.Exp(logq[i])
 		switch l := lp - logq[i]; {
-		case p == 0:
+		case math.IsInf(lp, -1):
 			sum += q
 		case math.IsInf(l, 1):
-			return l
-		case l > -1e-3 && l < 1e-3: // p·(e^{−ℓ} − 1 + ℓ) as a series
-			sum += p * l * l * (1./2 - l*(1./6-l*(1./24-l*(1./120-l/720))))
+			sum += l
+		case math.Abs(l) < 1:
+			sum += p * expm1MinusX(-l)
 		default:
 			sum += p*l + (q - p)
 		}
 	}
 	return sum
+}
+
+// expm1MinusX returns eˣ − 1 − x without cancellation.
+func expm1MinusX(x float64) float64 {
+	if math.Abs(x) > 0.1 {
+		return math.Expm1(x) - x
+	}
+	// x²/2·(1 + x/3·(1 + x/4·(1 + …))), to the last bit for |x| ≤ 0.1.
+	s := 1.0
+	for n := 12; n > 2; n-- {
+		s = 1 + s*x/float64(n)
+	}
+	return x * x / 2 * s
 }
 
 // Estimate is a mean with its standard error.
@@ -49,7 +62,8 @@ type Estimate struct {
 // prompt being alike. In place of ℓ any unbiased per-sample value may be given, such
 // as the sum of exact per-token KLs along the sample, which varies less. The zero
 // value is ready to use. Estimators merge, in any order up to rounding. It is not safe
-// for concurrent use.
+// for concurrent use. All samples of a prompt belong into one call of Add: what comes
+// later would count as another, independent prompt.
 type KLEstimator struct {
 	n        int
 	mean, m2 float64 // of the prompt means (Welford; merged as in Chan, Golub, LeVeque 1983)
@@ -64,7 +78,7 @@ func (e *KLEstimator) Add(l []float64, k int) error {
 	}
 	for i, v := range l {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("coverage: log-ratio %d is %v", i, v)
+			return fmt.Errorf("coverage: l[%d] = %v, must be finite", i, v)
 		}
 	}
 	for g := 0; g < len(l); g += k {

@@ -1,6 +1,10 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/num"
+import (
+	"cmp"
+
+	"github.com/prefgrad/prefgrad/internal/num"
+)
 
 // Rewards is a batch of pairs scored by a reward model.
 type Rewards struct {
@@ -28,22 +32,20 @@ type BradleyTerry struct {
 func (l BradleyTerry) Eval(dst PairsOut, b Rewards) (Total, error) {
 	n := len(b.Chosen)
 	dst.check(n)
-	sized(n, b.Rejected, b.Margin)
-	if err := nonNegative("BradleyTerry.Center", l.Center); err != nil {
-		return Total{}, err
+	if len(b.Rejected) != n {
+		panic(badLength)
 	}
-	for _, f := range []struct {
-		name string
-		v    []float64
-	}{{"Chosen", b.Chosen}, {"Rejected", b.Rejected}, {"Margin", b.Margin}} {
-		if err := finite(f.name, f.v); err != nil {
-			return Total{}, err
-		}
+	sized(n, b.Margin)
+	if err := cmp.Or(
+		nonNegative("BradleyTerry.Center", l.Center),
+		finite("Chosen", b.Chosen), finite("Rejected", b.Rejected), finite("Margin", b.Margin),
+	); err != nil {
+		return Total{}, err
 	}
 	t := Total{Count: n}
 	for i, c := range b.Chosen {
 		r := b.Rejected[i]
-		z, sum := c-r, c+r
+		z := c - r
 		if z > 0 {
 			t.Correct++
 		} else if z == 0 {
@@ -52,8 +54,11 @@ func (l BradleyTerry) Eval(dst PairsOut, b Rewards) (Total, error) {
 		if b.Margin != nil {
 			z -= b.Margin[i]
 		}
-		value := num.Softplus(-z) + l.Center*sum*sum
-		slope, pull := -num.Sigmoid(-z), 2*l.Center*sum
+		value, slope, pull := num.Softplus(-z), -num.Sigmoid(-z), 0.0
+		if l.Center != 0 { // 0 times a sum that overflows would be NaN
+			value += l.Center * (c + r) * (c + r)
+			pull = 2 * l.Center * (c + r)
+		}
 		t.Sum += value
 		store(dst.Loss, i, value)
 		store(dst.Chosen, i, slope+pull)

@@ -3,7 +3,6 @@ package loss
 import (
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 )
 
@@ -45,17 +44,15 @@ func (c Contrast) Eval(dst PairsOut, b Pairs) (Total, error) {
 }
 
 // contrast is Contrast.Eval for any types of score and link: the named objectives call it
-// with their own, since putting those into interfaces would allocate.
+// with their own, since a value with fields allocates when it is put into an interface.
 func contrast[S Score, L Link](dst PairsOut, b Pairs, score S, link L, beta, gamma float64) (Total, error) {
 	n := len(b.Chosen)
-	if len(b.Rejected) != n {
-		panic(badLength)
-	}
+	b.check(n)
 	dst.check(n)
 	if err := positive("Contrast.Beta", beta); err != nil {
 		return Total{}, err
 	}
-	if math.IsNaN(gamma) || math.IsInf(gamma, 0) {
+	if !isFinite(gamma) {
 		return Total{}, &ParamError{"Contrast.Gamma", gamma, "finite"}
 	}
 	if err := link.Check(); err != nil {
@@ -67,7 +64,10 @@ func contrast[S Score, L Link](dst PairsOut, b Pairs, score S, link L, beta, gam
 	for lo := 0; lo < n; lo += block {
 		hi := min(lo+block, n)
 		m := hi - lo
-		if err := w.scores(score, b, lo, hi); err != nil {
+		if err := scoreSide(w.chosen[:m], w.dChosen[:m], score, b, true, lo, hi); err != nil {
+			return Total{}, err
+		}
+		if err := scoreSide(w.rejected[:m], w.dRejected[:m], score, b, false, lo, hi); err != nil {
 			return Total{}, err
 		}
 		if err := w.margins(&t, b, beta, gamma, lo, hi); err != nil {
@@ -89,23 +89,17 @@ func contrast[S Score, L Link](dst PairsOut, b Pairs, score S, link L, beta, gam
 	return t, nil
 }
 
-// scores runs the score on both sides of a block. An error names its place in the batch.
-func (w *scratch) scores(score Score, b Pairs, lo, hi int) error {
-	m := hi - lo
-	for _, chosen := range [...]bool{true, false} {
-		s, ds := w.rejected[:m], w.dRejected[:m]
-		if chosen {
-			s, ds = w.chosen[:m], w.dChosen[:m]
-		}
-		if err := score.Score(s, ds, b.side(chosen, lo, hi)); err != nil {
-			var in *InputError
-			if errors.As(err, &in) {
-				in.Field, in.Index = b.name(chosen, in.Field), in.Index+lo
-			}
-			return err
-		}
+// scoreSide runs the score on one side of a block. An error names its place in the batch.
+func scoreSide[S Score](s, ds []float64, score S, b Pairs, chosen bool, lo, hi int) error {
+	err := score.Score(s, ds, b.side(chosen, lo, hi))
+	if err == nil {
+		return nil
 	}
-	return nil
+	var in *InputError
+	if errors.As(err, &in) {
+		return &InputError{b.name(chosen, in.Field), in.Index + lo, in.Value, in.Reason}
+	}
+	return err
 }
 
 // margins stores the margins of a block in w.z and counts the order of the scores.
@@ -118,8 +112,10 @@ func (w *scratch) margins(t *Total, b Pairs, beta, gamma float64, lo, hi int) er
 		case d == 0:
 			t.Ties++
 		case d != d:
-			return &InputError{"Chosen", lo + i, b.Chosen[lo+i],
-				fmt.Sprintf("and Rejected[%d] = %v: the difference of two infinite scores has no limit", lo+i, b.Rejected[lo+i])}
+			field, v := b.culprit(true, lo+i)
+			other, u := b.culprit(false, lo+i)
+			return &InputError{field, lo + i, v, fmt.Sprintf("its score %v and the score %v of %s[%d] = %v have no difference",
+				w.chosen[i], w.rejected[i], other, lo+i, u)}
 		}
 		w.z[i] = beta*d - gamma
 	}

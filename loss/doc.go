@@ -26,16 +26,17 @@
 // # Conventions
 //
 // Batches are structures of slices. Destinations come first, are owned by the caller,
-// and a nil slice means that the quantity is not wanted. Nothing is allocated in steady
-// state and nothing is retained.
+// and a nil slice means that the quantity is not wanted. They must not overlap the batch
+// or each other. Nothing is allocated in steady state and nothing is retained.
 //
 // Values are sums over the batch, never means; the returned [Total] has the count, and
 // the caller owns the denominator. So a batch split in any way gives the same gradient,
 // up to the order of summation.
 //
-// Slices whose lengths do not fit together panic. NaN, a log-probability of +Inf, or two
-// infinities whose difference has no limit are an [*InputError] that names field, index
-// and value; a parameter outside its range is a [*ParamError]. After an error the
-// destinations are unspecified. A log-probability of −Inf is legal where the loss has a
-// limit there, and gives it, even if that limit is +Inf.
+// Slices whose lengths do not fit together panic, also those that an objective does not
+// use. NaN, a log-probability of +Inf, or two infinities whose difference has no limit are
+// an [*InputError] that names field, index and value; a parameter outside its range is a
+// [*ParamError]. After an error the destinations are unspecified. A log-probability of −Inf
+// is legal where the loss has a limit there, and gives it, even if that limit is +Inf.
+// Log-probabilities above 0 are those of densities, and legal.
 package loss

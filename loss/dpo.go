@@ -1,7 +1,5 @@
 package loss
 
-import "errors"
-
 // DPO is Direct Preference Optimization,
 //
 //	−log σ(β·(ℓ(y⁺) − ℓ(y⁻)))
@@ -37,8 +35,7 @@ func (l DPO) Eval(dst PairsOut, b Pairs) (Total, error) {
 // rename gives the parameters of a composition the names under which a named objective
 // has them: one for Contrast.Beta, one for a parameter of the link.
 func rename(err error, beta, link string) error {
-	var p *ParamError
-	if errors.As(err, &p) {
+	if p, ok := err.(*ParamError); ok { // errors.As would allocate at each call
 		if p.Param == "Contrast.Beta" {
 			p.Param = beta
 		} else {

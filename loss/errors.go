@@ -28,15 +28,17 @@ func (e *ParamError) Error() string {
 	return fmt.Sprintf("loss: %s = %v, must be %s", e.Param, e.Value, e.Want)
 }
 
+func isFinite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
+
 func positive(param string, v float64) error {
-	if !(v > 0) || math.IsInf(v, 0) {
+	if !(v > 0) || !isFinite(v) {
 		return &ParamError{param, v, "positive and finite"}
 	}
 	return nil
 }
 
 func nonNegative(param string, v float64) error {
-	if !(v >= 0) || math.IsInf(v, 0) {
+	if !(v >= 0) || !isFinite(v) {
 		return &ParamError{param, v, "finite and not negative"}
 	}
 	return nil
@@ -61,15 +63,15 @@ func logProbs(field string, v []float64) error {
 // finite returns an error for the first element of v that is NaN or infinite.
 func finite(field string, v []float64) error {
 	for i, x := range v {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
+		if !isFinite(x) {
 			return &InputError{field, i, x, notFinite}
 		}
 	}
 	return nil
 }
 
-// sized panics unless v is nil or has length n.
-func sized(n int, vs ...[]float64) {
+// sized panics unless each slice is nil or has length n.
+func sized[E any](n int, vs ...[]E) {
 	for _, v := range vs {
 		if v != nil && len(v) != n {
 			panic(badLength)

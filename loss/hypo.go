@@ -29,7 +29,7 @@ type HyPOOut struct {
 }
 
 // HyPOTotal keeps the two sums apart: they have different denominators. The loss is
-// Pairs.Mean() + KL.Mean().
+// Pairs.Mean() + KL.Mean(), or Pairs.Mean() where there were no samples.
 type HyPOTotal struct {
 	Pairs Total // Σ over pairs of the offline loss
 	KL    Total // Σ over samples of λ·ℓ
@@ -47,6 +47,7 @@ func (h HyPO) Eval(dst HyPOOut, pairs Pairs, samples Samples) (HyPOTotal, error)
 		return t, err
 	}
 	if h.Lambda == 0 && samples.LogProb == nil {
+		sized(0, dst.Samples.Loss, dst.Samples.LogProb)
 		return t, nil
 	}
 	penalty := KLPenalty{h.Lambda}

@@ -27,10 +27,10 @@ type IPO struct {
 
 // Eval implements [Pairwise]. Its implicit rewards are the log-ratios, without a factor.
 func (l IPO) Eval(dst PairsOut, b Pairs) (Total, error) {
-	if err := positive("IPO.Tau", l.Tau); err != nil {
-		return Total{}, err
-	}
 	link := Squared{1 / (2 * l.Tau)}
+	if !(l.Tau > 0) || !isFinite(l.Tau) || !isFinite(link.Target) {
+		return Total{}, &ParamError{"IPO.Tau", l.Tau, "positive and finite, and so must 1/(2·Tau) be"}
+	}
 	var t Total
 	var err error
 	switch l.LogRatio {

@@ -29,7 +29,7 @@ func (Logistic) Check() error { return nil }
 //	−(1−ε)·log σ(z) − ε·log σ(−z) = −log σ(z) + ε·z
 //
 // with slope ε − σ(−z) (cDPO; Mitchell 2023). ε is in [0, ½); ε = 0 is [Logistic] bit
-// for bit, but for z = ±Inf with ε > 0, where the value is +Inf.
+// for bit. For ε > 0 the value at z = ±Inf is +Inf on both sides.
 type Smoothed struct{ Epsilon float64 }
 
 // Link implements [Link].
@@ -66,7 +66,7 @@ func (l Squared) Link(value, slope, z []float64) {
 
 // Check implements [Link].
 func (l Squared) Check() error {
-	if d := l.Target - l.Target; d != 0 { // NaN for NaN and ±Inf
+	if !isFinite(l.Target) {
 		return &ParamError{"Squared.Target", l.Target, "finite"}
 	}
 	return nil

@@ -1,7 +1,7 @@
 package loss
 
 // Pairs is a batch of preference pairs. Element i of every slice belongs to pair i;
-// slices that an objective does not use may be nil.
+// slices that an objective does not use may be nil, and have the length of the batch if not.
 type Pairs struct {
 	Chosen, Rejected       []float64 // log π(y⁺|x), log π(y⁻|x)
 	RefChosen, RefRejected []float64 // log π_ref(y⁺|x), log π_ref(y⁻|x)
@@ -48,6 +48,14 @@ func (o PairsOut) check(n int) {
 	sized(n, o.Loss, o.Chosen, o.Rejected, o.RewardChosen, o.RewardRejected)
 }
 
+func (b Pairs) check(n int) {
+	if len(b.Rejected) != n {
+		panic(badLength)
+	}
+	sized(n, b.RefChosen, b.RefRejected)
+	sized(n, b.ChosenLen, b.RejectedLen)
+}
+
 // side selects the chosen or the rejected replies lo … hi−1.
 func (b Pairs) side(chosen bool, lo, hi int) Responses {
 	r := Responses{b.Rejected, b.RefRejected, b.RejectedLen}
@@ -77,4 +85,13 @@ func (b Pairs) name(chosen bool, field string) string {
 		return side + "Len"
 	}
 	return side
+}
+
+// culprit returns the log-probability because of which a score is infinite.
+func (b Pairs) culprit(chosen bool, i int) (field string, value float64) {
+	r := b.side(chosen, i, i+1)
+	if r.Ref != nil && !isFinite(r.Ref[0]) {
+		return b.name(chosen, "Ref"), r.Ref[0]
+	}
+	return b.name(chosen, "LogProb"), r.LogProb[0]
 }

@@ -1,6 +1,10 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/rloo"
+import (
+	"cmp"
+
+	"github.com/prefgrad/prefgrad/rloo"
+)
 
 // Samples is a batch of responses drawn from the policy that is trained, K independent
 // draws for each prompt next to each other.
@@ -97,10 +101,8 @@ func (s Samples) value(dst SamplesOut, beta float64) (Total, error) {
 	if s.K < 2 || n%s.K != 0 {
 		panic("loss: Samples.K < 2, or a batch that is not a multiple of it")
 	}
-	for _, err := range [...]error{finite("LogProb", s.LogProb), finite("Ref", s.Ref), finite("Reward", s.Reward)} {
-		if err != nil {
-			return Total{}, err
-		}
+	if err := cmp.Or(finite("LogProb", s.LogProb), finite("Ref", s.Ref), finite("Reward", s.Reward)); err != nil {
+		return Total{}, err
 	}
 	t := Total{Count: n}
 	for i, lp := range s.LogProb {

@@ -1,9 +1,6 @@
 package rloo
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Dual adapts the multiplier λ ≥ 0 of a KL constraint by projected dual ascent. For
 //
@@ -31,28 +28,30 @@ func (d *Dual) Check() error {
 		name  string
 		value float64
 		ok    bool
+		want  string
 	}{
-		{"Budget", d.Budget, d.Budget > 0},
-		{"Rate", d.Rate, d.Rate > 0},
-		{"Lambda", d.Lambda, d.Lambda >= 0},
+		{"Budget", d.Budget, d.Budget > 0, "positive"},
+		{"Rate", d.Rate, d.Rate > 0, "positive"},
+		{"Lambda", d.Lambda, d.Lambda >= 0, "not negative"},
 	} {
-		if !f.ok || math.IsInf(f.value, 0) {
-			return fmt.Errorf("rloo: Dual.%s = %v", f.name, f.value)
+		if !f.ok || !isFinite(f.value) {
+			return fmt.Errorf("rloo: Dual.%s = %v, must be %s and finite", f.name, f.value, f.want)
 		}
 	}
 	return nil
 }
 
 // Update takes one step of λ for an estimate kl of the current KL, in nats, which
-// may be negative as estimates can be. A kl that is not finite is an error and leaves
-// λ as it was.
+// may be negative as estimates can be. A kl that is not finite, or that makes λ infinite,
+// is an error and leaves λ as it was.
 func (d *Dual) Update(kl float64) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	if math.IsNaN(kl) || math.IsInf(kl, 0) {
-		return fmt.Errorf("rloo: Dual.Update: kl = %v", kl)
+	next := d.Lambda + d.Rate*(kl-d.Budget)
+	if !isFinite(next) {
+		return fmt.Errorf("rloo: Dual.Update: kl = %v makes Lambda %v", kl, next)
 	}
-	d.Lambda = max(0, d.Lambda+d.Rate*(kl-d.Budget))
+	d.Lambda = max(0, next)
 	return nil
 }

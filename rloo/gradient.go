@@ -15,12 +15,19 @@ import (
 // 5 and its practical algorithm). dst may be logp or ref.
 //
 // A log-ratio that is not finite is an error that names the field, index and value: a
-// sample to which the reference gives probability 0 makes the KL infinite. KL panics
-// as [LeaveOneOut] does.
+// sample to which the reference gives probability 0 makes the KL infinite. dst is then
+// unspecified. KL panics as [LeaveOneOut] does.
 func KL(dst, logp, ref []float64, k int) error {
 	checkGroups(len(dst), k)
-	if err := logRatio(dst, logp, ref); err != nil {
-		return err
+	if len(logp) != len(dst) || len(ref) != len(dst) {
+		panic(badLength)
+	}
+	for i, lp := range logp {
+		l, err := ratio(lp, ref[i], i)
+		if err != nil {
+			return err
+		}
+		dst[i] = l
 	}
 	LeaveOneOut(dst, dst, k)
 	return nil
@@ -37,21 +44,16 @@ func KL(dst, logp, ref []float64, k int) error {
 // negative or not finite is an error. dst may be any of the arguments.
 func Reward(dst, reward, logp, ref []float64, beta float64, k int) error {
 	checkGroups(len(dst), k)
-	if len(reward) != len(dst) {
+	if len(reward) != len(dst) || beta != 0 && (len(logp) != len(dst) || len(ref) != len(dst)) {
 		panic(badLength)
 	}
-	if !(beta >= 0) || math.IsInf(beta, 0) {
+	if !(beta >= 0) || !isFinite(beta) {
 		return fmt.Errorf("rloo: beta = %v, must be finite and not negative", beta)
 	}
 	for i, r := range reward {
-		if math.IsNaN(r) || math.IsInf(r, 0) {
-			return fmt.Errorf("rloo: reward[%d] = %v", i, r)
+		if !isFinite(r) {
+			return fmt.Errorf("rloo: reward[%d] = %v, must be finite", i, r)
 		}
-	}
-	if beta != 0 && (len(logp) != len(dst) || len(ref) != len(dst)) {
-		panic(badLength)
-	}
-	for i, r := range reward {
 		if beta != 0 {
 			l, err := ratio(logp[i], ref[i], i)
 			if err != nil {
@@ -65,28 +67,18 @@ func Reward(dst, reward, logp, ref []float64, beta float64, k int) error {
 	return nil
 }
 
-func logRatio(dst, logp, ref []float64) error {
-	if len(logp) != len(dst) || len(ref) != len(dst) {
-		panic(badLength)
+// ratio returns logp − ref, or an error that names what is not finite.
+func ratio(logp, ref float64, i int) (float64, error) {
+	switch l := logp - ref; {
+	case isFinite(l):
+		return l, nil
+	case !isFinite(logp):
+		return 0, fmt.Errorf("rloo: logp[%d] = %v, must be finite", i, logp)
+	case !isFinite(ref):
+		return 0, fmt.Errorf("rloo: ref[%d] = %v, must be finite", i, ref)
+	default:
+		return 0, fmt.Errorf("rloo: logp[%d] − ref[%d] = %v − (%v) overflows", i, i, logp, ref)
 	}
-	for i := range dst {
-		l, err := ratio(logp[i], ref[i], i)
-		if err != nil {
-			return err
-		}
-		dst[i] = l
-	}
-	return nil
 }
 
-// ratio returns logp − ref, or an error that names the one that is not finite.
-func ratio(logp, ref float64, i int) (float64, error) {
-	l := logp - ref
-	if math.IsNaN(l) || math.IsInf(l, 0) {
-		if math.IsNaN(logp) || math.IsInf(logp, 0) {
-			return 0, fmt.Errorf("rloo: logp[%d] = %v", i, logp)
-		}
-		return 0, fmt.Errorf("rloo: ref[%d] = %v", i, ref)
-	}
-	return l, nil
-}
+func isFinite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }

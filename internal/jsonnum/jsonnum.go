@@ -4,7 +4,7 @@ package jsonnum
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"math"
 	"strconv"
 )
@@ -37,7 +37,7 @@ func (f *Float) UnmarshalJSON(b []byte) error {
 	case `"-Infinity"`:
 		*f = Float(math.Inf(-1))
 	case "null":
-		return fmt.Errorf("null is not a number")
+		return errors.New("jsonnum: null is not a number")
 	default:
 		var x float64
 		if err := json.Unmarshal(b, &x); err != nil {
