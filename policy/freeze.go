@@ -11,4 +11,5 @@ type Freezer[P any] interface {
 
 var (
 	_ Freezer[*Finite[*Candidates]] = (*LogLinear)(nil)
+	_ Freezer[*Finite[int]]         = (*Tabular)(nil)
 )

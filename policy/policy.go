@@ -21,17 +21,20 @@ type Policy[X, Y any] interface {
 }
 
 // Pass is a reusable workspace for one forward and one backward computation.
-// It is not safe for concurrent use; the policy that made it may serve many.
+// It is not safe for concurrent use; the policy that made it may serve many at the
+// same time, whose Pullbacks then add in an order that decides the last bits.
 // xs and ys must stay unmodified until Pullback returns.
 type Pass[X, Y any] interface {
 	// Forward is [Policy.LogProbs], and remembers what Pullback needs.
 	Forward(ctx context.Context, dst []float64, xs []X, ys []Y) error
 
 	// Pullback adds Σᵢ w[i]·∇θ log π(ys[i]|xs[i]) of the last successful Forward
-	// to the gradient, wherever the policy keeps it. An item whose weight is 0
-	// contributes nothing, even if its log-probability is −Inf. A backend may run
-	// the forward computation again. It panics if len(w) is not the number of
-	// items of the last Forward, or if there was none.
+	// to the gradient, wherever the policy keeps it. Calling it again adds again. An
+	// item whose weight is 0 contributes nothing, even if its log-probability is
+	// −Inf. A backend may run the forward computation again. A cancelled context
+	// returns its error and leaves the gradient unspecified. Pullback panics if
+	// len(w) is not the number of items of the last Forward, if that failed, or if
+	// there was none.
 	Pullback(ctx context.Context, w []float64) error
 }
 
@@ -57,8 +60,10 @@ type Sampler[X, Y any] interface {
 	Policy[X, Y]
 	// Sample draws k independent responses for each prompt. Draw j of xs[i] comes
 	// from the stream [Key.Stream](ids[i], j): it depends neither on the other
-	// prompts of the batch nor on the number of workers. Sample panics if a
-	// non-nil slice of dst has not length len(xs)·k or len(ids) ≠ len(xs).
+	// prompts of the batch, nor on k, nor on the number of workers. A prompt that
+	// cannot be drawn from is an [*ItemError] with its index in xs, and its draws
+	// are unspecified. A cancelled context returns its error. Sample panics if k < 1,
+	// a non-nil slice of dst has not length len(xs)·k, or len(ids) ≠ len(xs).
 	Sample(ctx context.Context, dst Draws[Y], xs []X, ids []uint64, k int, key Key) error
 }
 
@@ -74,10 +79,7 @@ type Learner[X, Y any] interface {
 // exact: KL, coverage coefficients, expected reward.
 type Enumerable[X any] interface {
 	Policy[X, int]
-	// Responses returns the number n of responses to x.
-	Responses(x X) int
-	// Distribution stores log π(y|x) for y = 0 … n−1 in dst, which has length n.
-	Distribution(dst []float64, x X) error
+	Distributor[X]
 }
 
 // Updater is an optimizer together with the parameters that it owns: train.AdamW
@@ -86,8 +88,9 @@ type Enumerable[X any] interface {
 type Updater interface {
 	// Update multiplies the accumulated gradient by scale, clips it to Euclidean
 	// norm maxNorm (+Inf: no clipping), takes one step downhill with learning
-	// rate lr, and zeroes the gradient. It returns the norm before clipping. A
-	// norm that is not finite is an error, and leaves the parameters as they were.
+	// rate lr, and zeroes the gradient. It returns the norm before clipping. A norm
+	// that is not finite and a cancelled context are errors, and leave the
+	// parameters as they were.
 	Update(ctx context.Context, lr, scale, maxNorm float64) (norm float64, err error)
 	// Save writes parameters and optimizer state as one record.
 	Save(w io.Writer) error

@@ -50,8 +50,7 @@ func (n normalized[X]) Distribution(dst []float64, x X) error {
 }
 
 // checkLogits returns an error if z, the log of the sum of the exponentials of the
-// logits l, is not finite. Subtracting such a z has turned a NaN or +Inf in l to
-// NaN, and an l that is −Inf throughout as well.
+// logits l, is not finite.
 func checkLogits(l []float64, z float64) error {
 	switch {
 	case !math.IsInf(z, 0) && z == z:

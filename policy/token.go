@@ -87,15 +87,18 @@ type TokenStats struct {
 // or cannot differentiate, gives [errors.ErrUnsupported]. It is not safe for
 // concurrent use, and b must stay unmodified until Pullback returns.
 type TokenPass interface {
-	// Forward stores the wanted statistics of every reply token in dst.
+	// Forward stores the wanted statistics of every reply token in dst. It returns
+	// the error of [Tokens.Check], and panics where that does or if a slice of dst
+	// that is not nil has another length than b.IDs.
 	Forward(ctx context.Context, dst TokenStats, b Tokens) error
 	// Pullback adds Σ_t Σ_f w.f[t]·∇θ f[t], over the fields f of w that are not nil,
-	// to the gradient.
+	// to the gradient. It panics if a slice of w that is not nil has another length
+	// than the IDs of the last Forward, if that failed, or if there was none.
 	Pullback(ctx context.Context, w TokenStats) error
 }
 
 // TokenPolicy is a policy over token sequences. [Sequences] turns it into a
-// [Trainable] over whole replies.
+// [Trainable] over whole replies. It is safe for concurrent use.
 type TokenPolicy interface {
 	NewTokenPass() TokenPass
 }

@@ -22,6 +22,15 @@ func Sigmoid(x float64) float64 {
 	return e / (1 + e)
 }
 
+// LogAddExp returns log(eᵃ + eᵇ): −Inf if both are −Inf, NaN if one is NaN.
+func LogAddExp(a, b float64) float64 {
+	hi, lo := max(a, b), min(a, b)
+	if math.IsInf(hi, 0) {
+		return hi
+	}
+	return hi + math.Log1p(math.Exp(lo-hi))
+}
+
 // LogSumExp returns log Σ e^{x[i]}: −Inf for no terms or all terms −Inf, +Inf if a
 // term is +Inf, NaN if a term is NaN.
 func LogSumExp(x []float64) float64 {
@@ -36,18 +45,21 @@ func LogSumExp(x []float64) float64 {
 	return m + math.Log(s)
 }
 
-// LogNormalize stores x − log Σ e^{x} in dst, which may be x itself, and returns the
-// log of the sum. If the sum is 0 or infinite, dst is unspecified.
+// LogNormalize stores x − log Σ eˣ in dst, which may be x itself, and returns the log
+// of the sum. If the sum is 0, +Inf or NaN, it leaves dst as it was.
 func LogNormalize(dst, x []float64) float64 {
 	z := LogSumExp(x)
+	if math.IsInf(z, 0) || z != z {
+		return z
+	}
 	for i, v := range x {
 		dst[i] = v - z
 	}
 	return z
 }
 
-// Softmax stores e^x / Σ e^x in dst, which may be x itself, and returns log Σ e^x: the
-// same bits as LogSumExp. If the sum is 0 or infinite, dst is unspecified.
+// Softmax stores eˣ / Σ eˣ in dst, which may be x itself, and returns log Σ eˣ, the same
+// bits as LogSumExp. If the sum is 0, +Inf or NaN, it leaves dst as it was.
 func Softmax(dst, x []float64) float64 {
 	m := maxOrNaN(x)
 	if math.IsInf(m, 0) || m != m {

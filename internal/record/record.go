@@ -44,8 +44,8 @@ func Write(w io.Writer, kind string, version uint32, sections ...[]byte) error {
 // Read reads the one record that Write wrote and returns its sections. Another kind,
 // another version, a truncated record or a wrong checksum is an error.
 func Read(r io.Reader, kind string, version uint32) ([][]byte, error) {
-	var all bytes.Buffer
-	in := io.TeeReader(r, &all)
+	seen := crc32.New(castagnoli)
+	in := io.TeeReader(r, seen)
 	fail := func(err error) ([][]byte, error) {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -110,7 +110,7 @@ func Read(r io.Reader, kind string, version uint32) ([][]byte, error) {
 		}
 		sections = append(sections, s)
 	}
-	want := crc32.Checksum(all.Bytes(), castagnoli)
+	want := seen.Sum32()
 	sum, err := u(4)
 	if err != nil {
 		return fail(err)
@@ -128,6 +128,26 @@ func Floats(x []float64) []byte {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
 	}
 	return b
+}
+
+// Uints encodes x, for sizes and counters.
+func Uints(x ...uint64) []byte {
+	b := make([]byte, 0, 8*len(x))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	return b
+}
+
+// PutUints decodes what Uints encoded into dst; the lengths must agree.
+func PutUints(dst []uint64, b []byte) error {
+	if len(b) != 8*len(dst) {
+		return fmt.Errorf("%d bytes for %d numbers", len(b), len(dst))
+	}
+	for i := range dst {
+		dst[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+	return nil
 }
 
 // PutFloats decodes what Floats encoded into dst; the lengths must agree.
