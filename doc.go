@@ -1,0 +1,25 @@
+// Package prefgrad is the root of a library of preference-optimization losses, samplers
+// and estimators that any Go program can import, whatever computes its model. It exports
+// nothing itself; the packages below it do.
+//
+// Every objective is a function of log-probabilities. A loss takes log-probabilities and
+// returns a value and its exact derivative with respect to each of them; a policy contracts
+// those derivatives with its score function ∇θ log π:
+//
+//	log π(y|x)  ──▶  loss: L, wᵢ = ∂L/∂log π(yᵢ|xᵢ)  ──▶  policy: Σᵢ wᵢ·∇θ log π(yᵢ|xᵢ)
+//
+// Neither knows the other, and no automatic differentiation is needed.
+//
+//   - loss: objectives on preference pairs, demonstrations, rewards and samples
+//   - rloo: leave-one-out advantages and gradient estimators, the multiplier of a KL budget
+//   - coverage: how far a policy is from its reference, exactly and from samples
+//   - policy: the interfaces that a model implements, exact reference policies, logits
+//   - policy/policytest: a conformance suite for a policy of one's own
+//   - sampler: draws replies token by token, with their exact log-probabilities
+//   - dataset: preference files
+//   - train: the loop, optimizers, metrics, checkpoints
+//
+// It implements Song, Swamy, Singh, Bagnell, Sun, "The Importance of Online Data:
+// Understanding Preference Fine-tuning via Coverage", NeurIPS 2024, arXiv:2406.01462, and
+// the family of methods around it. The architecture is described in docs/design.md.
+package prefgrad

@@ -1,0 +1,107 @@
+package prefgrad_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
+}
+
+// fences returns the contents of the code blocks of a language.
+func fences(text, language string) []string {
+	var blocks []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
+		blocks = append(blocks, m[1])
+	}
+	return blocks
+}
+
+// TestREADMECode holds the code of the README against the examples of this package, which
+// are compiled and whose output is checked.
+func TestREADMECode(t *testing.T) {
+	readme, source := read(t, "README.md"), read(t, "example_test.go")
+	file, err := parser.ParseFile(token.NewFileSet(), "example_test.go", source, parser.ParseComments)
+	require.NoError(t, err)
+
+	imports := regexp.MustCompile(`(?s)\A(import "[^"]*"\n|import \(.*?\n\)\n)\n?`)
+	body := strings.ReplaceAll(source, "\n\t", "\n") // of a function, moved to the margin
+	blocks := fences(readme, "go")
+	require.Len(t, blocks, 2)
+	for _, block := range blocks {
+		head := imports.FindString(block)
+		require.NotEmpty(t, head, "a block shows what it imports")
+		for _, line := range regexp.MustCompile(`"[^"]*"`).FindAllString(head, -1) {
+			assert.Contains(t, source, line)
+		}
+		code := strings.TrimPrefix(block, head)
+		assert.True(t, strings.Contains(source, code) || strings.Contains(body, code), "not in example_test.go:\n%s", code)
+	}
+
+	outputs := fences(readme, "text")
+	require.Len(t, outputs, 1)
+	examples := doc.Examples([]*ast.File{file}...)
+	require.Equal(t, "", examples[0].Name)
+	assert.Equal(t, examples[0].Output, outputs[0])
+}
+
+// TestLinks follows the relative links of the documents.
+func TestLinks(t *testing.T) {
+	files, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	files = append(files, "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, name := range files {
+		for _, m := range link.FindAllStringSubmatch(read(t, name), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if target == "" || strings.Contains(target, "://") {
+				continue
+			}
+			_, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(target)))
+			assert.NoError(t, err, "%s links to %s", name, target)
+		}
+	}
+}
+
+// TestPackages holds the README's table against the folders: no public package is missing.
+func TestPackages(t *testing.T) {
+	readme := read(t, "README.md")
+	found := 0
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			switch base := d.Name(); {
+			case name == ".":
+			case base == "internal" || base == "testdata" || base == "examples" || strings.HasPrefix(base, "."):
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.Name() == "doc.go" && name != "doc.go" {
+			found++
+			assert.Contains(t, readme, "| `"+path.Dir(name)+"` |")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.NotZero(t, found)
+}
