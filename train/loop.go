@@ -36,7 +36,7 @@ type Loop[X, Y any] struct {
 	CheckpointEvery int    // updates between checkpoints; 0: only at the end
 	Resume          bool   // go on from Checkpoint if it is there
 
-	Progress *Progress // nil: none
+	Progress *Progress // gets one step per update, and may be shared between runs; nil: none
 }
 
 // Run trains, and returns the evaluations. An error names the step, the row of the training
@@ -52,6 +52,7 @@ func (l *Loop[X, Y]) Run(ctx context.Context) (History, error) {
 		return nil, err
 	}
 	defer s.log.close()
+	l.Progress.Skip(s.step)
 	for ; s.step < l.Steps; s.step++ {
 		if l.EvalEvery > 0 && s.step%l.EvalEvery == 0 || s.step == 0 {
 			if err := s.evaluate(ctx); err != nil {
@@ -75,7 +76,6 @@ func (l *Loop[X, Y]) Run(ctx context.Context) (History, error) {
 	if err := s.save(l.Steps); err != nil {
 		return s.history, err
 	}
-	l.Progress.Done("")
 	return s.history, s.log.close()
 }
 
@@ -161,7 +161,7 @@ func (s *run[X, Y]) update(ctx context.Context) error {
 			}
 		}
 	}
-	s.Progress.Step(s.step+1, func() string { return summary(m) })
+	s.Progress.Add(1, func() string { return summary(m) })
 	return s.log.write(s.step+1, m)
 }
 

@@ -20,8 +20,8 @@ type Progress struct {
 	terminal bool
 	begin    time.Time
 	last     time.Time
-	from     int // steps that were done at the first call: a resumed run
-	started  bool
+	done     int
+	skipped  int // of done: not the work of this process
 }
 
 // NewProgress returns a progress of total steps, written to w. A terminal is recognised if
@@ -40,31 +40,41 @@ func NewProgress(w io.Writer, label string, total int) *Progress {
 	return p
 }
 
-// Step reports that done steps are done. info, if not nil, is asked for a short text when a
+// Add reports that n more steps are done. info, if not nil, is asked for a short text when a
 // line is really written.
-func (p *Progress) Step(done int, info func() string) {
+func (p *Progress) Add(n int, info func() string) {
 	if p == nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.started {
-		p.started, p.from = true, done-1
-	}
+	p.done += n
 	every := 5 * time.Second
 	if p.terminal {
 		every = 100 * time.Millisecond
 	}
-	if now := time.Now(); now.Sub(p.last) < every {
+	now := time.Now()
+	if now.Sub(p.last) < every {
 		return
-	} else {
-		p.last = now
 	}
+	p.last = now
 	text := ""
 	if info != nil {
 		text = info()
 	}
-	p.line(done, text)
+	p.line(text)
+}
+
+// Skip reports n steps that were done before, by a run that this one resumes. They do not
+// count in the rate.
+func (p *Progress) Skip(n int) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += n
+	p.skipped += n
 }
 
 // Done writes the last line: the time that the task took, and a text.
@@ -80,15 +90,15 @@ func (p *Progress) Done(text string) {
 	fmt.Fprintf(p.w, "%s: done in %s  %s\n", p.label, round(time.Since(p.begin)), text)
 }
 
-func (p *Progress) line(done int, text string) {
+func (p *Progress) line(text string) {
 	elapsed := time.Since(p.begin)
-	rate := float64(done-p.from) / elapsed.Seconds()
+	rate := float64(p.done-p.skipped) / elapsed.Seconds()
 	left := "?"
 	if rate > 0 {
-		left = round(time.Duration(float64(p.total-done) / rate * float64(time.Second))).String()
+		left = round(time.Duration(float64(p.total-p.done) / rate * float64(time.Second))).String()
 	}
-	share := float64(done) / float64(max(1, p.total))
-	status := fmt.Sprintf("%3.0f%% %d/%d  %.3g/s  ETA %s%s", 100*share, done, p.total, rate, left, text)
+	share := float64(p.done) / float64(max(1, p.total))
+	status := fmt.Sprintf("%3.0f%% %d/%d  %.3g/s  ETA %s%s", 100*share, p.done, p.total, rate, left, text)
 	if !p.terminal {
 		fmt.Fprintf(p.w, "%s: %s\n", p.label, status)
 		return

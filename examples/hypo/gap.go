@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prefgrad/prefgrad/examples/internal/gap"
+	"github.com/prefgrad/prefgrad/examples/internal/report"
+	"github.com/prefgrad/prefgrad/internal/jsonnum"
+	"github.com/prefgrad/prefgrad/train"
+)
+
+var methods = []string{"dpo", "hypo", "hypo-constrained", "online-rlhf"}
+
+// evaluations is the number of points of a trace.
+const evaluations = 30
+
+// job is one run: a method with its settings on the problem of a seed.
+type job struct {
+	seed   int // index
+	method string
+	config gap.Config
+	out    train.History
+}
+
+// runGap runs the synthetic problem: all methods on all seeds, as many at a time as there
+// are processors. Each run is deterministic, so their order does not matter.
+func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, error) {
+	r := &report.Report{Problem: "coverage-gap", Config: c}
+	problems := make([]*seedProblem, c.Seeds)
+	for i := range problems {
+		seed := c.Seed + uint64(i)
+		r.Seeds = append(r.Seeds, seed)
+		var err error
+		if problems[i], err = newSeedProblem(seed); err != nil {
+			return nil, err
+		}
+	}
+	var jobs []*job
+	for _, m := range methods {
+		jobs = append(jobs, c.jobs(m, c.gapConfig())...)
+	}
+	points := c.frontierPoints()
+	for i := range points {
+		jobs = append(jobs, c.jobs(points[i].method, points[i].config)...)
+	}
+	p := train.NewProgress(stderr, "training", len(jobs)*c.Steps)
+	for _, j := range jobs {
+		j.config.Progress = p
+	}
+	if err := runJobs(ctx, jobs, problems); err != nil {
+		return nil, err
+	}
+	p.Done("")
+	r.Methods = append(r.Methods, refMethod(problems))
+	for i, m := range methods {
+		r.Methods = append(r.Methods, summarise(m, jobs[i*c.Seeds:(i+1)*c.Seeds]))
+	}
+	rest := jobs[len(methods)*c.Seeds:]
+	for i, f := range points {
+		final := summarise(f.method, rest[i*c.Seeds:(i+1)*c.Seeds]).Final
+		r.Frontier = append(r.Frontier, report.Frontier{Name: f.method, Beta: jsonnum.Float(f.beta), Lambda: jsonnum.Float(f.lambda), KL: final.KL, Reward: final.Reward})
+	}
+	r.RewardModel = pooledAccuracy(problems)
+	return r, nil
+}
+
+// seedProblem is the problem of one seed with what all its runs share.
+type seedProblem struct {
+	*gap.Problem
+	eval *gap.Evaluator
+	rm   *gap.RewardModel
+}
+
+func newSeedProblem(seed uint64) (*seedProblem, error) {
+	p, err := gap.New(seed)
+	if err != nil {
+		return nil, err
+	}
+	rm, err := p.FitReward()
+	if err != nil {
+		return nil, err
+	}
+	return &seedProblem{p, gap.NewEvaluator(&p.Test), rm}, nil
+}
+
+func (c *config) gapConfig() gap.Config {
+	return gap.Config{
+		Steps: c.Steps, Batch: c.Batch, LR: c.LR, Beta: c.Beta, RLHFBeta: c.RLHFBeta,
+		Lambda: c.Lambda, KLBudget: c.KLBudget, K: c.K,
+		EvalEvery: max(1, c.Steps/evaluations), CheckpointEvery: c.Every, Resume: c.Resume,
+	}
+}
+
+// jobs returns the runs of a method on all seeds.
+func (c *config) jobs(method string, g gap.Config) []*job {
+	var jobs []*job
+	for i := range c.Seeds {
+		g.Seed = c.Seed + uint64(i)
+		file := fmt.Sprintf("%s-beta%g-rlhf%g-lambda%g-seed%d", method, g.Beta, g.RLHFBeta, g.Lambda, g.Seed)
+		g.Checkpoint, g.MetricsFile = c.files(file)
+		jobs = append(jobs, &job{seed: i, method: method, config: g})
+	}
+	return jobs
+}
+
+// files returns where a run keeps its checkpoint and its metrics: "" for nowhere.
+func (c *config) files(name string) (checkpoint, metrics string) {
+	if c.Checkpoint != "" {
+		return filepath.Join(c.Checkpoint, name+".ckpt"), filepath.Join(c.Checkpoint, name+".jsonl")
+	}
+	if c.Out != "" {
+		return "", filepath.Join(c.Out, name+".jsonl")
+	}
+	return "", ""
+}
+
+// runJobs runs the jobs on all processors. The first error stops the others.
+func runJobs(ctx context.Context, jobs []*job, problems []*seedProblem) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) {
+					return
+				}
+				if err := jobs[i].run(ctx, problems); err != nil {
+					cancel(err) // the first call counts
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+func (j *job) run(ctx context.Context, problems []*seedProblem) error {
+	s := problems[j.seed]
+	var err error
+	if _, j.out, err = s.Run(ctx, j.method, s.rm, s.eval, j.config); err != nil {
+		return fmt.Errorf("%s, seed %d: %w", j.method, j.config.Seed, err)
+	}
+	return nil
+}

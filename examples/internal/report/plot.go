@@ -1,0 +1,131 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	_ "gonum.org/v1/plot/vg/vgsvg" // the format of the files
+)
+
+// colors tells the methods apart, by their place in the report.
+var colors = []color.RGBA{
+	{R: 110, G: 110, B: 110, A: 255},
+	{R: 213, G: 94, B: 0, A: 255},
+	{R: 0, G: 114, B: 178, A: 255},
+	{R: 0, G: 158, B: 115, A: 255},
+	{R: 204, G: 121, B: 167, A: 255},
+	{R: 230, G: 159, B: 0, A: 255},
+}
+
+// Plots writes the report's plots as SVG files into dir: KL, win rate and reward over
+// training, and the reward–KL frontier where there is one. It returns their paths.
+func (r *Report) Plots(dir string) ([]string, error) {
+	var paths []string
+	for _, f := range []struct {
+		file, title, y string
+		stat           func(*Trace) *Stat
+	}{
+		{"kl.svg", "KL(π‖π_ref) over training", "nats", func(t *Trace) *Stat { return t.KL }},
+		{"winrate.svg", "Win rate against π_ref over training", "win rate", func(t *Trace) *Stat { return t.Winrate }},
+		{"reward.svg", "Reward gained over π_ref", "reward", func(t *Trace) *Stat { return t.Reward }},
+	} {
+		p, err := r.overTraining(f.title, f.y, f.stat)
+		if err != nil {
+			return paths, err
+		}
+		path := filepath.Join(dir, f.file)
+		if err := p.Save(18*vg.Centimeter, 11*vg.Centimeter, path); err != nil {
+			return paths, err
+		}
+		paths = append(paths, path)
+	}
+	if len(r.Frontier) == 0 {
+		return paths, nil
+	}
+	path := filepath.Join(dir, "frontier.svg")
+	return append(paths, path), r.frontier(path)
+}
+
+// overTraining draws the median of each method with a band from its minimum to its maximum.
+func (r *Report) overTraining(title, y string, stat func(*Trace) *Stat) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "updates", y
+	if len(r.Seeds) > 1 {
+		p.Title.Text += fmt.Sprintf(" (median and range of %d seeds)", len(r.Seeds))
+	}
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Add(plotter.NewGrid())
+	for i := range r.Methods {
+		m := &r.Methods[i]
+		var median, band, back plotter.XYs
+		for j := range m.Trace {
+			s := stat(&m.Trace[j])
+			if s == nil {
+				continue
+			}
+			x := float64(m.Trace[j].Step)
+			median = append(median, plotter.XY{X: x, Y: float64(s.Median)})
+			band = append(band, plotter.XY{X: x, Y: float64(s.Max)})
+			back = append(back, plotter.XY{X: x, Y: float64(s.Min)})
+		}
+		if len(median) == 0 {
+			continue
+		}
+		for j := len(back) - 1; j >= 0; j-- {
+			band = append(band, back[j])
+		}
+		area, err := plotter.NewPolygon(band)
+		if err != nil {
+			return nil, err
+		}
+		c := colors[i%len(colors)]
+		area.Color = color.NRGBA{R: c.R, G: c.G, B: c.B, A: 50}
+		area.LineStyle.Width = 0
+		line, err := plotter.NewLine(median)
+		if err != nil {
+			return nil, err
+		}
+		line.Color, line.Width = c, vg.Points(1.5)
+		p.Add(area, line)
+		p.Legend.Add(label(m.Name, m.Size), line)
+	}
+	return p, nil
+}
+
+func label(name, size string) string {
+	if size == "" {
+		return name
+	}
+	return name + ", " + size
+}
+
+// frontier draws final reward against final KL, a line per method through its settings.
+func (r *Report) frontier(path string) error {
+	p := plot.New()
+	p.Title.Text = "Reward against KL: one point per β or λ, medians over seeds"
+	p.X.Label.Text, p.Y.Label.Text = "KL(π‖π_ref), nats", "reward gained over π_ref"
+	p.Legend.Top = true
+	p.Add(plotter.NewGrid())
+	points := map[string]plotter.XYs{}
+	var names []string
+	for _, f := range r.Frontier {
+		if points[f.Name] == nil {
+			names = append(names, f.Name)
+		}
+		points[f.Name] = append(points[f.Name], plotter.XY{X: float64(f.KL.Median), Y: float64(f.Reward.Median)})
+	}
+	for i, name := range names {
+		line, dots, err := plotter.NewLinePoints(points[name])
+		if err != nil {
+			return err
+		}
+		line.Color, dots.Color = colors[(i+1)%len(colors)], colors[(i+1)%len(colors)]
+		p.Add(line, dots)
+		p.Legend.Add(name, line, dots)
+	}
+	return p.Save(18*vg.Centimeter, 11*vg.Centimeter, path)
+}
