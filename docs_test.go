@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,17 +89,53 @@ func TestPackages(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			switch base := d.Name(); {
-			case name == ".":
-			case base == "internal" || base == "testdata" || base == "examples" || strings.HasPrefix(base, "."):
+		if d.IsDir() && name != "." {
+			if base := d.Name(); base == "internal" || base == "testdata" || base == "examples" || strings.HasPrefix(base, ".") {
 				return fs.SkipDir
 			}
-			return nil
 		}
 		if d.Name() == "doc.go" && name != "doc.go" {
 			found++
 			assert.Contains(t, readme, "| `"+path.Dir(name)+"` |")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.NotZero(t, found)
+}
+
+// TestImports holds the packages against the rule that imports go down only: a package may
+// import what stands before it in the list, and its own sub-packages.
+func TestImports(t *testing.T) {
+	layers := []string{"internal", "rloo", "coverage", "loss", "policy", "sampler", "dataset", "train", "examples"}
+	layer := func(dir string) int {
+		first, _, _ := strings.Cut(dir, "/")
+		return slices.Index(layers, first)
+	}
+	const module = "github.com/prefgrad/prefgrad/"
+	found := 0
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && name != "."):
+			return fs.SkipDir
+		case path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || path.Dir(name) == ".":
+			return nil
+		}
+		from := layer(name)
+		if !assert.GreaterOrEqual(t, from, 0, "%s is in no known layer", name) {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			if to, ok := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module); ok {
+				found++
+				assert.LessOrEqual(t, layer(to), from, "%s imports %s", name, to)
+			}
 		}
 		return nil
 	})
