@@ -51,6 +51,11 @@ func TestGradientAgainstDifferences(t *testing.T) {
 								assert.Zero(t, dz.Row(i)[v], "impossible token")
 								continue
 							}
+							got := float64(dz.Row(i)[v])
+							sum += got
+							if v > 10 && v%29 != 0 && v != int(b.Labels[i]) {
+								continue // a sample of a long row is enough
+							}
 							const h = 1e-4
 							at := func(d float64) float64 {
 								moved := append([]float64(nil), z...)
@@ -59,9 +64,7 @@ func TestGradientAgainstDifferences(t *testing.T) {
 							}
 							// Fourth-order central difference.
 							want := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
-							got := float64(dz.Row(i)[v])
 							assert.InDelta(t, want, got, 1e-9+2e-7*math.Abs(want), "row %d, logit %d", i, v)
-							sum += got
 						}
 						assert.InDelta(t, 0, sum, 1e-5, "a shift of all logits changes nothing")
 					}

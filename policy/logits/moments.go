@@ -3,7 +3,13 @@ package logits
 import (
 	"fmt"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/num"
 )
+
+// block is the number of logits that are worked on at a time: small enough for the
+// first-level cache, large enough that the loops over a block cost nothing beside it.
+const block = 256
 
 // shifted is a row with the numbers that normalise it: log p_v = (z_v − max)/T − logZ.
 type shifted struct {
@@ -15,6 +21,17 @@ type shifted struct {
 
 // logp returns log p_v.
 func (s shifted) logp(v int) float64 { return (float64(s.z[v])-s.max)*s.inv - s.logZ }
+
+// exp stores (z_v − max)/T in d and its exponential in e, for the first logits of z,
+// and returns how many these are.
+func (s shifted) exp(d, e *[block]float64, z []float32) int {
+	z = z[:min(len(z), block)]
+	for i, x := range z {
+		d[i] = (float64(x) - s.max) * s.inv
+	}
+	num.ExpNonPositive(e[:len(z)], d[:len(z)])
+	return len(z)
+}
 
 // moments are the quantities of one row, all but LogProb.
 type moments struct {

@@ -1,23 +1,8 @@
-package logits
+package num
 
 import "math"
 
-// block is the number of logits that are worked on at a time: small enough for the
-// first-level cache, large enough that the loops over a block cost nothing beside it.
-const block = 256
-
-// exp stores (z_v − max)/T in d and its exponential in e, for the first logits of z,
-// and returns how many these are.
-func (s shifted) exp(d, e *[block]float64, z []float32) int {
-	z = z[:min(len(z), block)]
-	for i, x := range z {
-		d[i] = (float64(x) - s.max) * s.inv
-	}
-	expBlock(e[:len(z)], d[:len(z)])
-	return len(z)
-}
-
-// expBlock stores exp(d[i]), for d[i] ≤ 0, in e[i], with a relative error below 4e-16
+// ExpNonPositive stores exp(d[i]), for d[i] ≤ 0, in e[i], which may be d itself, with a relative error below 4e-16
 // down to the smallest normal number and 0 below that. It is more than twice as fast
 // as a loop over math.Exp, which is a function call for each number.
 //
@@ -25,7 +10,7 @@ func (s shifted) exp(d, e *[block]float64, z []float32) int {
 // the first factor is a power of two times an entry of a table, the second a
 // polynomial. Adding and subtracting 1.5·2^52 rounds to an integer, which then also
 // stands in the low bits.
-func expBlock(e, d []float64) {
+func ExpNonPositive(e, d []float64) {
 	const (
 		round = 0x1.8p52
 		hi    = 0x1.62e42fefap-7 // log 2/64 to 32 bits, so that n·hi is exact
