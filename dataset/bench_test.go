@@ -2,7 +2,6 @@ package dataset_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"iter"
@@ -71,15 +70,6 @@ func tally[T any](records iter.Seq2[T, error]) (n int) {
 	return n
 }
 
-func zip(tb testing.TB, data []byte) []byte {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, err := z.Write(data)
-	require.NoError(tb, err)
-	require.NoError(tb, z.Close())
-	return b.Bytes()
-}
-
 // BenchmarkRead reports bytes of JSON per second, after decompression.
 func BenchmarkRead(b *testing.B) {
 	for _, f := range formats {
@@ -102,10 +92,7 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkReadHH(b *testing.B) {
 	packed, err := os.ReadFile(hhFile(b))
 	require.NoError(b, err)
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	require.NoError(b, err)
-	data, err := io.ReadAll(z)
-	require.NoError(b, err)
+	data := unzip(b, packed)
 	for _, in := range []struct {
 		name string
 		data []byte
