@@ -2,7 +2,7 @@ package loss
 
 import "github.com/prefgrad/prefgrad/internal/num"
 
-// Link is a scalar function of the margin z. The whole batch goes through one call.
+// Link is a scalar function of the margin z. Hundreds of pairs go through one call.
 type Link interface {
 	// Link stores the value at z[i] in value[i] and the derivative in slope[i]; slope
 	// may be z itself.

@@ -7,11 +7,12 @@ type Responses struct {
 	Len     []int     // |y| in tokens; nil for a score that is not a mean over tokens
 }
 
-// Score maps log-probabilities to the score s that a [Contrast] compares. The whole
-// batch goes through one call.
+// Score maps log-probabilities to the score s that a [Contrast] compares. Hundreds of
+// replies go through one call; what it makes of one does not depend on the others.
 type Score interface {
 	// Score stores the score of response i in s[i] and ∂s[i]/∂LogProb[i] in ds[i]. An
-	// error is an [*InputError] whose Field is "LogProb", "Ref" or "Len".
+	// error is an [*InputError] whose Field is "LogProb", "Ref" or "Len" and whose Index
+	// counts within r.
 	Score(s, ds []float64, r Responses) error
 }
 

@@ -1,0 +1,119 @@
+package loss_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/diff/fd"
+
+	"github.com/prefgrad/prefgrad/loss"
+)
+
+var inf = math.Inf(1)
+
+// pairwise lists the pairwise objectives, for the properties that all of them share.
+var pairwise = []struct {
+	name string
+	loss.Pairwise
+}{
+	{"DPO", loss.DPO{Beta: 0.1}},
+	{"cDPO", loss.DPO{Beta: 0.3, LabelSmoothing: 0.2}},
+	{"IPO sum", loss.IPO{Tau: 0.1, LogRatio: loss.Sum}},
+	{"IPO mean", loss.IPO{Tau: 0.5, LogRatio: loss.Mean}},
+	{"Contrast", loss.Contrast{Score: loss.MeanLogRatio{}, Link: loss.Smoothed{Epsilon: 0.1}, Beta: 2, Gamma: 0.5}},
+}
+
+// randomPairs makes n pairs whose log-ratios have a standard deviation of spread.
+func randomPairs(seed uint64, n int, spread float64) loss.Pairs {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	b := loss.Pairs{
+		Chosen: make([]float64, n), Rejected: make([]float64, n),
+		RefChosen: make([]float64, n), RefRejected: make([]float64, n),
+		ChosenLen: make([]int, n), RejectedLen: make([]int, n),
+	}
+	for i := range n {
+		b.RefChosen[i], b.RefRejected[i] = -60*rng.Float64(), -60*rng.Float64()
+		b.Chosen[i] = b.RefChosen[i] + spread*rng.NormFloat64()
+		b.Rejected[i] = b.RefRejected[i] + spread*rng.NormFloat64()
+		b.ChosenLen[i], b.RejectedLen[i] = 1+rng.IntN(20), 1+rng.IntN(20)
+	}
+	return b
+}
+
+// onePair is a batch of one pair with log-ratios lc and lr.
+func onePair(lc, lr float64) loss.Pairs {
+	return loss.Pairs{
+		Chosen: []float64{lc - 2}, Rejected: []float64{lr - 4},
+		RefChosen: []float64{-2}, RefRejected: []float64{-4},
+		ChosenLen: []int{1}, RejectedLen: []int{1},
+	}
+}
+
+// part is pairs lo … hi−1.
+func part(b loss.Pairs, lo, hi int) loss.Pairs {
+	return loss.Pairs{
+		Chosen: b.Chosen[lo:hi], Rejected: b.Rejected[lo:hi],
+		RefChosen: b.RefChosen[lo:hi], RefRejected: b.RefRejected[lo:hi],
+		ChosenLen: b.ChosenLen[lo:hi], RejectedLen: b.RejectedLen[lo:hi],
+	}
+}
+
+func pairsOut(n int) loss.PairsOut {
+	return loss.PairsOut{
+		Loss: make([]float64, n), Chosen: make([]float64, n), Rejected: make([]float64, n),
+		RewardChosen: make([]float64, n), RewardRejected: make([]float64, n),
+	}
+}
+
+func eval(t testing.TB, l loss.Pairwise, b loss.Pairs) (loss.PairsOut, loss.Total) {
+	t.Helper()
+	out := pairsOut(len(b.Chosen))
+	total, err := l.Eval(out, b)
+	require.NoError(t, err)
+	return out, total
+}
+
+// bits asserts that two slices are the same to the bit.
+func bits(t testing.TB, want, got []float64, msg ...any) {
+	t.Helper()
+	require.Len(t, got, len(want), msg...)
+	for i := range want {
+		if math.Float64bits(want[i]) != math.Float64bits(got[i]) {
+			assert.Fail(t, "not the same bits", "[%d]: %v and %v %v", i, want[i], got[i], msg)
+		}
+	}
+}
+
+// within asserts |got − want| ≤ rel·|want|, and equality where want is not finite.
+func within(t testing.TB, want, got, rel float64, msg ...any) {
+	t.Helper()
+	if want == got {
+		return
+	}
+	if !(math.Abs(got-want) <= rel*math.Abs(want)) {
+		assert.Fail(t, "too far apart", "want %v, got %v, relative error %.2g > %.2g %v", want, got, math.Abs(got/want-1), rel, msg)
+	}
+}
+
+// gradient is the central-difference gradient of f at x.
+func gradient(f func(x []float64) float64, x []float64, step float64) []float64 {
+	return fd.Gradient(nil, f, x, &fd.Settings{Formula: fd.Central, Step: step})
+}
+
+// pairGradient checks the derivatives at one pair against central differences of its loss.
+func pairGradient(t *testing.T, l loss.Pairwise, b loss.Pairs, step, tol float64) {
+	t.Helper()
+	out, _ := eval(t, l, b)
+	value := func(x []float64) float64 {
+		c := b
+		c.Chosen, c.Rejected = x[:1], x[1:]
+		_, total := eval(t, l, c)
+		return total.Sum
+	}
+	want := gradient(value, []float64{b.Chosen[0], b.Rejected[0]}, step)
+	got := []float64{out.Chosen[0], out.Rejected[0]}
+	assert.InDeltaSlice(t, want, got, tol*(1+math.Abs(want[0])), "at %v", b)
+}
