@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 )
 
@@ -60,20 +61,27 @@ func (d Draws[Y]) check(n int, ids []uint64, k int) {
 // dst, unless dst is nil.
 func sumReplies(dst, v []float64, t Tokens) {
 	for i := range dst {
-		lo, hi := t.Reply(i)
-		dst[i] = 0
-		for p := lo; p < hi; p++ {
-			if t.Counts(p) {
-				dst[i] += v[p]
-			}
+		dst[i] = sumReply(v, t, i)
+	}
+}
+
+// sumReply returns the sum of v over the counted reply tokens of sequence i.
+func sumReply(v []float64, t Tokens, i int) float64 {
+	s := 0.0
+	lo, hi := t.Reply(i)
+	for p := lo; p < hi; p++ {
+		if t.Counts(p) {
+			s += v[p]
 		}
 	}
+	return s
 }
 
 // sequencePass adapts a TokenPass: sums on the way out, copies on the way back.
 type sequencePass struct {
 	tokens TokenPass
 	batch  Tokens
+	items  []int // the items in the batch: all, but for those that cannot be scored
 	values []float64
 	ready  bool
 }
@@ -83,15 +91,39 @@ func (p *sequencePass) Forward(ctx context.Context, dst []float64, xs, ys [][]in
 		panic(badLength)
 	}
 	p.ready = false
-	p.batch.Reset()
-	for i, x := range xs {
-		p.batch.Append(x, ys[i])
+	p.items = p.items[:0]
+	for i := range xs {
+		p.items = append(p.items, i)
 	}
-	p.values = slices.Grow(p.values[:0], len(p.batch.IDs))[:len(p.batch.IDs)]
-	err := p.tokens.Forward(ctx, TokenStats{LogProb: p.values}, p.batch)
-	sumReplies(dst, p.values, p.batch)
-	p.ready = err == nil
-	return err
+	p.batch.Reset()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var errs []error
+	for len(p.items) > 0 {
+		p.batch.Reset()
+		for _, i := range p.items {
+			p.batch.Append(xs[i], ys[i])
+		}
+		p.values = resize(p.values, len(p.batch.IDs))
+		err := p.tokens.Forward(ctx, TokenStats{LogProb: p.values}, p.batch)
+		if err == nil {
+			break
+		}
+		var bad *ItemError
+		if !errors.As(err, &bad) {
+			return err
+		}
+		i := p.items[bad.Index] // leave it out and score the others
+		dst[i] = math.NaN()
+		errs = append(errs, &ItemError{i, bad.Err})
+		p.items = slices.Delete(p.items, bad.Index, bad.Index+1)
+	}
+	for s, i := range p.items {
+		dst[i] = sumReply(p.values, p.batch, s)
+	}
+	p.ready = errs == nil
+	return errors.Join(errs...)
 }
 
 func (p *sequencePass) Pullback(ctx context.Context, w []float64) error {
