@@ -15,17 +15,24 @@ func summarise(name string, jobs []*job) report.Method {
 	for i, j := range jobs {
 		histories[i] = j.out
 	}
-	for i, e := range histories[0] {
-		m.Trace = append(m.Trace, report.Trace{
-			Step: e.Step, KL: over(histories, i, "eval/kl"), Reward: over(histories, i, "eval/reward"), Winrate: over(histories, i, "eval/winrate"),
-		})
-	}
+	m.Trace = traceOf(histories)
 	last := len(histories[0]) - 1
 	m.Final = report.Final{
 		KL: over(histories, last, "eval/kl"), Reward: over(histories, last, "eval/reward"),
 		Winrate: over(histories, last, "eval/winrate"), Garbage: over(histories, last, "eval/garbage"),
 	}
 	return m
+}
+
+// traceOf summarises the evaluations of one method over seeds.
+func traceOf(histories []train.History) []report.Trace {
+	var out []report.Trace
+	for i, e := range histories[0] {
+		out = append(out, report.Trace{
+			Step: e.Step, KL: over(histories, i, "eval/kl"), Reward: over(histories, i, "eval/reward"), Winrate: over(histories, i, "eval/winrate"),
+		})
+	}
+	return out
 }
 
 // over summarises a value of evaluation i over seeds.

@@ -36,6 +36,7 @@ type Final struct {
 	Garbage                 *Stat `json:"garbage,omitempty"`
 	Perplexity              *Stat `json:"perplexity,omitempty"`
 	Length                  *Stat `json:"length,omitempty"`
+	Choice                  *Stat `json:"choice_accuracy,omitempty"`
 	WinrateChosen           *Stat `json:"winrate_chosen,omitempty"`
 	WinrateLengthControlled *Stat `json:"winrate_length_controlled,omitempty"`
 }
@@ -92,6 +93,7 @@ var columns = []struct {
 	{"win rate vs chosen", func(f *Final) *Stat { return f.WinrateChosen }},
 	{"length", func(f *Final) *Stat { return f.Length }},
 	{"perplexity", func(f *Final) *Stat { return f.Perplexity }},
+	{"choice accuracy", func(f *Final) *Stat { return f.Choice }},
 	{"garbage mass", func(f *Final) *Stat { return f.Garbage }},
 }
 

@@ -1,0 +1,202 @@
+package text
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/prefgrad/prefgrad/coverage"
+	"github.com/prefgrad/prefgrad/policy"
+	"github.com/prefgrad/prefgrad/policy/lm"
+	"github.com/prefgrad/prefgrad/sampler"
+	"github.com/prefgrad/prefgrad/train"
+)
+
+// Evaluator judges policies on the test prompts against one reference. Every policy draws
+// from the same streams, apart from the reference's own.
+type Evaluator struct {
+	*Setup
+	ref     *lm.Frozen
+	samples []string // of the reference, PerPrompt for each test prompt
+}
+
+const (
+	// PerPrompt is the number of samples of each test prompt.
+	PerPrompt    = 4
+	tracePrompts = 64 // prompts of an evaluation during training, with one sample each
+	choices      = 4  // replies to choose from in the multiple-choice test
+)
+
+// streams that no training step uses.
+var (
+	refKey  = policy.Key{Seed: 1 << 40, Step: 0}
+	evalKey = policy.Key{Seed: 1 << 40, Step: 1}
+)
+
+// NewEvaluator draws the reference's samples.
+func (s *Setup) NewEvaluator(ctx context.Context, ref *lm.Frozen) (*Evaluator, error) {
+	e := &Evaluator{Setup: s, ref: ref}
+	r, err := e.generate(ctx, ref, s.Test.Len(), PerPrompt, refKey)
+	if err != nil {
+		return nil, err
+	}
+	e.samples = e.replies(r)
+	return e, nil
+}
+
+// Result is what the table shows of a policy; each quantity with its standard error over
+// test prompts.
+type Result struct {
+	KL            coverage.Estimate // KL(π‖π_ref) of whole replies: the sum of exact per-token KLs along samples
+	Reward        coverage.Estimate // judge's score over that of π_ref's samples
+	Winrate       coverage.Estimate // share of samples that the judge prefers to π_ref's
+	LengthControl coverage.Estimate // the same with the judge's length feature left out
+	WinrateChosen coverage.Estimate // share of samples that the judge prefers to the chosen reply
+	Length        coverage.Estimate // tokens
+	Perplexity    float64           // of the chosen replies, per token
+	Choice        coverage.Estimate // share of prompts whose chosen reply is the likeliest per token among it and three others'
+	Samples       []string          // replies to the first test prompts, to read
+}
+
+// Evaluate judges a policy.
+func (e *Evaluator) Evaluate(ctx context.Context, m *lm.Model) (*Result, error) {
+	r, err := e.generate(ctx, m, e.Test.Len(), PerPrompt, evalKey)
+	if err != nil {
+		return nil, err
+	}
+	out := &Result{}
+	if out.KL, err = e.kl(ctx, m, r, PerPrompt); err != nil {
+		return nil, err
+	}
+	replies := e.replies(r)
+	n := len(replies)
+	reward, win, control, chosen, length := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	for i, y := range replies {
+		score, other := e.Judge.Score(y, true), e.Judge.Score(e.samples[i], true)
+		reward[i], win[i] = score-other, wins(score, other)
+		control[i] = wins(e.Judge.Score(y, false), e.Judge.Score(e.samples[i], false))
+		chosen[i] = wins(score, e.Judge.Score(e.Tokenizer.Decode(e.Test.Chosen[i/PerPrompt]), true))
+		lo, hi := r.Tokens.Reply(i)
+		length[i] = float64(hi - lo)
+	}
+	for _, q := range []struct {
+		dst    *coverage.Estimate
+		values []float64
+	}{{&out.Reward, reward}, {&out.Winrate, win}, {&out.LengthControl, control}, {&out.WinrateChosen, chosen}, {&out.Length, length}} {
+		if *q.dst, err = mean(q.values, PerPrompt); err != nil {
+			return nil, err
+		}
+	}
+	p := e.sequences(m)
+	if out.Perplexity, err = perplexity(ctx, p, &e.Test); err != nil {
+		return nil, err
+	}
+	out.Samples = replies[:min(n, 3*PerPrompt)]
+	out.Choice, err = e.choice(ctx, p)
+	return out, err
+}
+
+// trace reports a cheaper evaluation during training.
+func (e *Evaluator) trace(ctx context.Context, m *lm.Model, out *train.Metrics) error {
+	prompts := min(tracePrompts, e.Test.Len())
+	r, err := e.generate(ctx, m, prompts, 1, evalKey)
+	if err != nil {
+		return err
+	}
+	kl, err := e.kl(ctx, m, r, 1)
+	if err != nil {
+		return err
+	}
+	reward, win := 0.0, 0.0
+	for i, y := range e.replies(r) {
+		score, other := e.Judge.Score(y, true), e.Judge.Score(e.samples[i*PerPrompt], true)
+		reward += score - other
+		win += wins(score, other)
+	}
+	out.Set("eval/kl", kl.Value)
+	out.Set("eval/kl_se", kl.SE)
+	out.Set("eval/reward", reward/float64(prompts))
+	out.Set("eval/winrate", win/float64(prompts))
+	return nil
+}
+
+// generate draws k replies to each of the first test prompts.
+func (e *Evaluator) generate(ctx context.Context, m policy.Decoder, prompts, k int, key policy.Key) (*policy.Rollout, error) {
+	ids := make([]uint64, prompts)
+	for i := range ids {
+		ids[i] = uint64(i)
+	}
+	r := &policy.Rollout{}
+	return r, sampler.NewAncestral(m, e.Tokenizer.EOS(), e.Size.Reply).Generate(ctx, r, e.Test.X[:prompts], ids, k, key)
+}
+
+func (e *Evaluator) replies(r *policy.Rollout) []string {
+	out := make([]string, r.Tokens.Len())
+	for i := range out {
+		lo, hi := r.Tokens.Reply(i)
+		out[i] = e.Tokenizer.Decode(r.Tokens.IDs[lo:hi])
+	}
+	return out
+}
+
+// kl estimates KL(π‖π_ref) from π's samples. The sum of exact per-token KLs along a sample
+// has the mean of its log-ratio and varies less.
+func (e *Evaluator) kl(ctx context.Context, m *lm.Model, r *policy.Rollout, k int) (coverage.Estimate, error) {
+	perToken := make([]float64, len(r.Tokens.IDs))
+	if err := m.Against(e.ref).NewTokenPass().Forward(ctx, policy.TokenStats{KL: perToken}, r.Tokens); err != nil {
+		return coverage.Estimate{}, err
+	}
+	sums := make([]float64, r.Tokens.Len())
+	for i := range sums {
+		lo, hi := r.Tokens.Reply(i)
+		for _, v := range perToken[lo:hi] {
+			sums[i] += v
+		}
+	}
+	return mean(sums, k)
+}
+
+// mean averages k values of each prompt, with a standard error over prompts.
+func mean(values []float64, k int) (coverage.Estimate, error) {
+	var a coverage.KLEstimator
+	err := a.Add(values, k)
+	return a.Result(), err
+}
+
+// choice is a multiple-choice test by log-probability: the chosen reply of a prompt against
+// those of the next prompts.
+func (e *Evaluator) choice(ctx context.Context, p policy.Policy[[]int32, []int32]) (coverage.Estimate, error) {
+	n := e.Test.Len()
+	var xs, ys [][]int32
+	for i := range n {
+		for j := range choices {
+			xs, ys = append(xs, e.Test.X[i]), append(ys, e.Test.Chosen[(i+j)%n])
+		}
+	}
+	logp := make([]float64, len(xs))
+	if err := p.LogProbs(ctx, logp, xs, ys); err != nil {
+		return coverage.Estimate{}, err
+	}
+	for i, y := range ys {
+		logp[i] /= float64(len(y))
+	}
+	right := make([]float64, n)
+	for i := range right {
+		group := logp[i*choices : (i+1)*choices]
+		if math.Max(group[0], slices.Max(group[1:])) == group[0] {
+			right[i] = 1
+		}
+	}
+	return mean(right, 1)
+}
+
+// wins is 1 where the first score is higher, ½ for a tie.
+func wins(a, b float64) float64 {
+	switch {
+	case a > b:
+		return 1
+	case a == b:
+		return 0.5
+	}
+	return 0
+}
