@@ -114,9 +114,15 @@ func setDefault[T comparable](field *T, v T) {
 // orHost returns params, or the parameters of p if it is a host and params is nil.
 func orHost(params Params, p any) Params {
 	if h, ok := p.(policy.Host); ok && params == nil {
-		return &hostParams{host: h, start: slices.Clone(h.Params())}
+		return HostParams(h)
 	}
 	return params
+}
+
+// HostParams reaches the parameters of h, as they are now: for a policy that is not
+// a policy.Host itself but has its parameters in one.
+func HostParams(h policy.Host) Params {
+	return &hostParams{host: h, start: slices.Clone(h.Params())}
 }
 
 // hostParams is Params for parameters in a Go slice.

@@ -31,7 +31,7 @@ func tableConfig() config {
 		Impossible: []item{{0, 3}},
 		Bad:        []item{{0, 4}, {0, -1}, {3, 0}, {-1, 0}},
 		Equal:      func(a, b int) bool { return a == b },
-		Draws:      3000,
+		Draws:      2000,
 		Seed:       11,
 	}
 }
