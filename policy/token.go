@@ -152,7 +152,8 @@ type Decoder interface {
 	Vocab() int
 }
 
-// Decode is a set of sequences being written.
+// Decode is a set of sequences being written. Logits returns the error of a cancelled
+// context, as Open does.
 type Decode interface {
 	// Logits stores the next-token logits of the sequences listed in rows in dst,
 	// len(rows) × vocabulary, row by row.

@@ -87,7 +87,8 @@ func (s decoding) tokens(n int) []int32 {
 }
 
 // model compares the softmax of the logits with the model's probabilities, of which
-// those of a large vocabulary are too many to look at.
+// those of a large vocabulary are too many to look at, after the prompts and after
+// each of some appended tokens.
 func (s decoding) model(t testing.TB) {
 	vocab := s.decoder.Vocab()
 	if s.Model == nil || vocab > 4096 {
@@ -95,16 +96,24 @@ func (s decoding) model(t testing.TB) {
 	}
 	d := s.open(t, s.Prompts, 1)
 	defer s.close(t, d)
+	ids := s.tokens(2 * len(s.Prompts))
 	for i, x := range s.Prompts {
-		l := s.logits(t, d, i)
-		sum, top := 0.0, slices.Max(l)
-		for _, v := range l {
-			sum += math.Exp(v - top)
+		reply := ids[2*i : 2*i+2]
+		for n := range len(reply) + 1 {
+			if n > 0 {
+				must(t, "Append", d.Append(context.Background(), []int{i}, reply[n-1:n]))
+			}
+			l := s.logits(t, d, i)
+			sum, top := 0.0, slices.Max(l)
+			for _, v := range l {
+				sum += math.Exp(v - top)
+			}
+			for v := range l {
+				l[v] -= top + math.Log(sum)
+			}
+			expectNear(t, fmt.Sprintf("log-softmax of the logits after prompt %d and %d tokens", i, n),
+				l, next(t, s.Model, vocab, x, reply[:n]), s.Tol.LogProb)
 		}
-		for v := range l {
-			l[v] -= top + math.Log(sum)
-		}
-		expectNear(t, fmt.Sprintf("log-softmax of the logits after prompt %d", i), l, next(t, s.Model, vocab, x), s.Tol.LogProb)
 	}
 }
 
@@ -145,25 +154,31 @@ func (s decoding) rows(t testing.TB) {
 	}
 }
 
-// appends checks that appended tokens count like those of a longer prompt.
+// appends checks that it does not matter whether tokens are appended to one sequence
+// after the other or to all together.
 func (s decoding) appends(t testing.TB) {
-	d := s.open(t, s.Prompts, 1)
-	defer s.close(t, d)
+	one, all := s.open(t, s.Prompts, 1), s.open(t, s.Prompts, 1)
+	defer s.close(t, one)
+	defer s.close(t, all)
 	const steps = 3
-	ids := s.tokens(steps * len(s.Prompts))
-	for step := range steps {
-		for i := len(s.Prompts) - 1; i >= 0; i -= 2 { // every other sequence, last first
-			must(t, "Append", d.Append(context.Background(), []int{i}, ids[i*steps+step:i*steps+step+1]))
+	n := len(s.Prompts)
+	ids := s.tokens(steps * n)
+	var rows []int
+	for i := n - 1; i >= 0; i-- {
+		rows = append(rows, i)
+		for step := range steps {
+			must(t, "Append", one.Append(context.Background(), []int{i}, ids[step*n+i:step*n+i+1]))
 		}
 	}
-	for i, x := range s.Prompts {
-		long := slices.Clone(x)
-		if (len(s.Prompts)-1-i)%2 == 0 {
-			long = append(long, ids[i*steps:(i+1)*steps]...)
-		}
-		other := s.open(t, [][]int32{long}, 1)
-		expectNear(t, fmt.Sprintf("logits after appending to prompt %d", i), s.logits(t, d, i), s.logits(t, other, 0), s.Tol.Batch)
-		s.close(t, other)
+	for step := range steps {
+		must(t, "Append", all.Append(context.Background(), rows, reversed(ids[step*n:(step+1)*n])))
+	}
+	got := s.logits(t, all, rows...)
+	expectNear(t, "logits after appending to all sequences together", got, s.logits(t, one, rows...), s.Tol.Batch)
+	fresh := s.open(t, s.Prompts, 1)
+	defer s.close(t, fresh)
+	if slices.Equal(got, s.logits(t, fresh, rows...)) {
+		t.Errorf("appending %d tokens changed no logit", steps)
 	}
 }
 
@@ -184,7 +199,6 @@ func (s decoding) context(t testing.TB) {
 	d := s.open(t, s.Prompts, 1)
 	defer s.close(t, d)
 	expectCancelled(t, "Logits", d.Logits(cancelled(), make([]float32, s.decoder.Vocab()), []int{0}))
-	expectCancelled(t, "Append", d.Append(cancelled(), []int{0}, s.tokens(1)))
 }
 
 // concurrent checks that several sets of sequences can be written at the same time.

@@ -225,13 +225,13 @@ func (s tokens) batchOfOne(t testing.TB) {
 	})
 }
 
-// next returns the log-probabilities of all tokens after context, each scored as a
-// reply of one token.
-func next(t testing.TB, p policy.TokenPolicy, vocab int, before []int32) []float64 {
+// next returns the log-probabilities of all tokens after a prompt and the beginning of
+// a reply. The two are kept apart: a model may treat them differently.
+func next(t testing.TB, p policy.TokenPolicy, vocab int, prompt, begun []int32) []float64 {
 	t.Helper()
 	var b policy.Tokens
 	for v := range vocab {
-		b.Append(before, []int32{int32(v)})
+		b.Append(prompt, append(begun[:len(begun):len(begun)], int32(v)))
 	}
 	values, _ := tokens{policy: p}.values(t, fields[0], b)
 	logp := make([]float64, vocab)
@@ -258,13 +258,13 @@ func (s tokens) exact(t testing.TB, f field) {
 			t.Skip("unsupported")
 		}
 		for p := len(x); p < len(b.IDs); p++ {
-			logp := next(t, s.policy, s.Vocab, b.IDs[:p])
+			logp := next(t, s.policy, s.Vocab, x, b.IDs[len(x):p])
 			if sum := expectation(logp, func(int) float64 { return 1 }); !near(sum, 1, s.Tol.LogProb) {
 				t.Errorf("sequence %d: all tokens at position %d have probability %v", i, p, sum)
 			}
 			var ref []float64
 			if f.name == "KL" {
-				ref = next(t, s.Ref, s.Vocab, b.IDs[:p])
+				ref = next(t, s.Ref, s.Vocab, x, b.IDs[len(x):p])
 			}
 			if want := f.exact(logp, ref, b.IDs[p]); !near(got[p], want, s.Tol.LogProb) {
 				t.Errorf("sequence %d: %s at position %d is %v, by its definition %v", i, f.name, p, got[p], want)
