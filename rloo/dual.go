@@ -30,12 +30,12 @@ func (d *Dual) Check() error {
 		ok    bool
 		want  string
 	}{
-		{"Budget", d.Budget, d.Budget > 0, "positive"},
-		{"Rate", d.Rate, d.Rate > 0, "positive"},
-		{"Lambda", d.Lambda, d.Lambda >= 0, "not negative"},
+		{"Budget", d.Budget, d.Budget > 0, "positive and finite"},
+		{"Rate", d.Rate, d.Rate > 0, "positive and finite"},
+		{"Lambda", d.Lambda, d.Lambda >= 0, "finite and not negative"},
 	} {
 		if !f.ok || !isFinite(f.value) {
-			return fmt.Errorf("rloo: Dual.%s = %v, must be %s and finite", f.name, f.value, f.want)
+			return fmt.Errorf("rloo: Dual.%s = %v, must be %s", f.name, f.value, f.want)
 		}
 	}
 	return nil

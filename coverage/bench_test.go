@@ -1,0 +1,41 @@
+package coverage_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/prefgrad/prefgrad/coverage"
+)
+
+func BenchmarkKL(b *testing.B) {
+	for _, spread := range []float64{0.01, 0.5, 3} { // each regime of the log-ratio
+		b.Run(fmt.Sprint("spread=", spread), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			p, q := make([]float64, 4096), make([]float64, 4096)
+			for i := range p {
+				p[i] = rng.NormFloat64()
+				q[i] = p[i] + spread*rng.NormFloat64()
+			}
+			normalize(p)
+			normalize(q)
+			b.ReportAllocs()
+			for b.Loop() {
+				coverage.KL(p, q)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/response")
+		})
+	}
+}
+
+func BenchmarkKLEstimator(b *testing.B) {
+	l := clusters(rand.New(rand.NewPCG(1, 1)), 1024, 4, 1, 1, 1)
+	var e coverage.KLEstimator
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := e.Add(l, 4); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/sample")
+}
