@@ -11,9 +11,9 @@ import (
 // rows are computed with it.
 const (
 	tileRows = 32  // rows of logits computed at a time
-	stripe   = 192 // columns of a product whose result has tileRows or 64 rows
+	stripe   = 192 // columns of a product
 	inner    = 512 // terms of a product over the vocabulary
-	sub      = 64  // rows of the output layer's gradient
+	sub      = 16  // rows of the output layer's gradient
 	align    = 16  // rows of matrices begin at multiples of 64 bytes, so that sums in vector lanes are the same in each run
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/prefgrad/prefgrad/internal/num"
 	"github.com/prefgrad/prefgrad/policy"
@@ -59,6 +58,7 @@ type pass struct {
 	pos    []int   // position in batch.IDs of each row: each reply token that counts
 	seq    []int32 // sequence of each row
 	labels []int32 // id at pos
+	logZ   []float64
 	bad    []error // for each sequence of the batch
 
 	ready, trains, kept bool
@@ -98,58 +98,6 @@ func newPass(n *net, frozen *layer, train *Model, ref *Frozen) *pass {
 	p.hiddenP = func(w, t int) error { return p.p.setHidden(p, w, t) }
 	p.forward, p.back, p.backOut = p.forwardTile, p.backTile, p.backStripe
 	return p
-}
-
-// side is what a pass computes of one of its models.
-type side struct {
-	net    *net // nil: there is none
-	layer  *layer
-	base   []float64 // of each sequence
-	active []int32   // of each row
-	hidden []float32 // of each row
-	done   bool      // for the current batch
-}
-
-func (s *side) setBase(p *pass, i int) error {
-	d := s.net.cfg.Dim
-	lo := p.batch.Begin[i]
-	if p.bad[i] == nil {
-		s.net.base(s.base[i*d:i*d+d], p.batch.IDs[lo:lo+p.batch.Prompt[i]])
-	}
-	return nil
-}
-
-func (s *side) setHidden(p *pass, w, tile int) error {
-	var past [maxOrder]int32
-	d, order := s.net.cfg.Dim, s.net.cfg.Order
-	lo, hi := p.tile(tile)
-	for r := lo; r < hi; r++ {
-		i, at := int(p.seq[r]), p.pos[r]
-		active := s.active[r*order : r*order+order]
-		history(past[:order], p.batch.IDs[p.batch.Begin[i]:at])
-		s.net.active(active, past[:order])
-		s.net.hidden(s.hidden[r*d:r*d+d], p.workers[w].sum[:d], s.base[i*d:i*d+d], active)
-	}
-	return nil
-}
-
-// rowsOf returns the context vectors of rows lo to hi.
-func (s *side) rowsOf(lo, hi int) []float32 { return s.hidden[lo*s.net.cfg.Dim : hi*s.net.cfg.Dim] }
-
-// prepare computes the context vectors of one side.
-func (p *pass) prepare(ctx context.Context, s *side, base, hidden func(worker, piece int) error) error {
-	n, rows := p.batch.Len(), len(p.pos)
-	s.base = grow(s.base, n*s.net.cfg.Dim)
-	s.active = grow(s.active, rows*s.net.cfg.Order)
-	s.hidden = grow(s.hidden, rows*s.net.cfg.Dim)
-	if err := p.run(ctx, n, base); err != nil {
-		return err
-	}
-	if err := p.run(ctx, p.tiles(), hidden); err != nil {
-		return err
-	}
-	s.done = true
-	return nil
 }
 
 func (p *pass) run(ctx context.Context, n int, work func(worker, piece int) error) error {
@@ -200,6 +148,7 @@ func (p *pass) Forward(ctx context.Context, dst policy.TokenStats, b policy.Toke
 			return err
 		}
 	}
+	p.logZ = grow(p.logZ, len(p.pos))
 	if size := len(p.pos) * p.p.layer.stride; p.trains && size <= keepLimit {
 		p.z = grow(p.z, size)
 		p.kept = true
@@ -222,79 +171,6 @@ func fields(s policy.TokenStats) [4][]float64 {
 	return [4][]float64{s.LogProb, s.Entropy, s.KL, s.SumSq}
 }
 
-// list checks the batch and lists the rows of the sequences that can be scored. It
-// reports whether there are others.
-func (p *pass) list() (failed bool) {
-	b := p.batch
-	p.bad = grow(p.bad, b.Len())
-	clear(p.bad)
-	if b.Check(p.p.net.cfg.Vocab) != nil {
-		failed = true
-		for i := range p.bad {
-			p.bad[i] = checkOne(b, i, p.p.net.cfg.Vocab)
-		}
-	}
-	p.pos, p.seq, p.labels = p.pos[:0], p.seq[:0], p.labels[:0]
-	for i := range p.bad {
-		if p.bad[i] != nil {
-			continue
-		}
-		lo, hi := b.Reply(i)
-		for at := lo; at < hi; at++ {
-			if b.Counts(at) {
-				p.pos = append(p.pos, at)
-				p.seq = append(p.seq, int32(i))
-				p.labels = append(p.labels, b.IDs[at])
-			}
-		}
-	}
-	return failed
-}
-
-// checkOne returns what is wrong with sequence i.
-func checkOne(b policy.Tokens, i, vocab int) error {
-	lo, hi := b.Begin[i], b.Begin[i+1]
-	one := policy.Tokens{IDs: b.IDs[lo:hi], Begin: []int{0, hi - lo}, Prompt: b.Prompt[i : i+1]}
-	err := one.Check(vocab)
-	var item *policy.ItemError
-	if errors.As(err, &item) {
-		item.Index = i
-	}
-	return err
-}
-
-// blame stores NaN for the sequences that could not be scored and joins their errors.
-func (p *pass) blame(dst policy.TokenStats) error {
-	for i, err := range p.bad {
-		if err == nil {
-			continue
-		}
-		lo, hi := p.batch.Reply(i)
-		for _, f := range fields(dst) {
-			for at := lo; at < hi && f != nil; at++ {
-				f[at] = math.NaN()
-			}
-		}
-	}
-	return errors.Join(p.bad...)
-}
-
-// logitsOf returns the logits of rows lo to hi on side s, computed in z or, if that is
-// nil, in *room.
-func (s *side) logitsOf(z []float32, room *[]float32, lo, hi int) logits.Rows {
-	l := s.layer
-	if z == nil {
-		*room = grow(*room, tileRows*l.stride)
-		z = *room
-	}
-	l.logits(z, l.stride, s.rowsOf(lo, hi))
-	return l.rows(z, hi-lo)
-}
-
-func (l *layer) rows(z []float32, n int) logits.Rows {
-	return logits.Rows{Data: z, N: n, Vocab: l.vocab, Stride: l.stride}
-}
-
 // forwardTile computes the statistics of one tile.
 func (p *pass) forwardTile(w, tile int) error {
 	me := &p.workers[w]
@@ -308,7 +184,9 @@ func (p *pass) forwardTile(w, tile int) error {
 	if p.dst.KL != nil {
 		in.Ref = p.q.logitsOf(nil, &me.zq, lo, hi)
 	}
-	if err := logits.Forward(stats(p.dst, &me.values, hi-lo), in); err != nil {
+	want := stats(p.dst, &me.values, hi-lo)
+	want.LogZ = p.logZ[lo:hi]
+	if err := logits.Forward(want, in); err != nil {
 		return p.where(lo, err)
 	}
 	for f, v := range fields(p.dst) {

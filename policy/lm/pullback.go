@@ -95,7 +95,7 @@ func (p *pass) backTile(w, tile int) error {
 	if !p.block.hasLogits {
 		l.logits(dz, l.stride, p.p.rowsOf(lo, hi))
 	}
-	in := logits.Batch{Logits: l.rows(dz, hi-lo), Labels: p.labels[lo:hi], Temperature: 1}
+	in := logits.Batch{Logits: l.rows(dz, hi-lo), Labels: p.labels[lo:hi], Temperature: 1, LogZ: p.logZ[lo:hi]}
 	if p.w.KL != nil {
 		in.Ref = p.q.logitsOf(nil, &me.zq, lo, hi)
 	}

@@ -13,7 +13,10 @@ func BenchmarkLogits(b *testing.B) {
 		g := rand.New(rand.NewPCG(9, 0))
 		n := 1 << 20 / vocab
 		in := logits.Batch{Logits: randomRows(g, n, vocab, 0), Ref: randomRows(g, n, vocab, 0), Labels: randomLabels(g, n, vocab), Temperature: 1}
-		dz, dst, all := randomRows(g, n, vocab, 0), allStats(n), weightsOf([5]float64{1, 1, 1, 1, 1}, n)
+		dz, dst, all := randomRows(g, n, vocab, 0), allStats(n), weightsOf([6]float64{1, 1, 1, 1, 1, 1}, n)
+		if err := logits.Forward(dst, in); err != nil {
+			b.Fatal(err)
+		}
 		run := func(name string, f func() error) {
 			b.Run(fmt.Sprintf("%s/V=%d", name, vocab), func(b *testing.B) {
 				b.ReportAllocs()
@@ -31,6 +34,11 @@ func BenchmarkLogits(b *testing.B) {
 		run("all", func() error { return logits.Forward(dst, in) })
 		run("logprob+gradient", func() error {
 			return logits.Gradient(dz, logits.Stats{LogProb: dst.LogProb}, logits.Stats{LogProb: all.LogProb}, in)
+		})
+		run("gradient after logprob", func() error {
+			in := in
+			in.LogZ = dst.LogZ
+			return logits.Gradient(dz, logits.Stats{}, logits.Stats{LogProb: all.LogProb}, in)
 		})
 		run("all+gradient", func() error { return logits.Gradient(dz, dst, all, in) })
 	}

@@ -19,6 +19,7 @@
 //	SumSq             S = log Σ p²                     2 (p_v²/Σp² − p_v)
 //	KL                K = KL(p‖q) = Σ p log(p/q)       p_v (log(p_v/q_v) − K)
 //	ReverseKL         KL(q‖p) = Σ q log(q/p)           p_v − q_v
+//	LogZ              log Σ exp(z/T)                   p_v
 //
 // [Forward] computes the quantities, [Gradient] the weighted sum of the derivatives.
 // Both read the logits where they lie, add up in float64, allocate nothing and make

@@ -35,6 +35,7 @@ func TestForwardAgainstDefinitions(t *testing.T) {
 					assert.InDelta(t, want.sumSq, got.SumSq[i], 1e-13)
 					assert.InDelta(t, want.kl, got.KL[i], 1e-13*max(1, want.kl))
 					assert.InDelta(t, want.reverse, got.ReverseKL[i], 1e-13*max(1, want.reverse))
+					assert.InDelta(t, want.logZ, got.LogZ[i], 1e-13*max(1, math.Abs(want.logZ)))
 				}
 			})
 		}
@@ -57,9 +58,10 @@ func TestForwardOneFieldAtATime(t *testing.T) {
 		"SumSq":     {logits.Stats{SumSq: make([]float64, n)}, all.SumSq},
 		"KL":        {logits.Stats{KL: make([]float64, n)}, all.KL},
 		"ReverseKL": {logits.Stats{ReverseKL: make([]float64, n)}, all.ReverseKL},
+		"LogZ":      {logits.Stats{LogZ: make([]float64, n)}, all.LogZ},
 	} {
 		require.NoError(t, logits.Forward(c.one, b), name)
-		for _, got := range [][]float64{c.one.LogProb, c.one.Entropy, c.one.SumSq, c.one.KL, c.one.ReverseKL} {
+		for _, got := range [][]float64{c.one.LogProb, c.one.Entropy, c.one.SumSq, c.one.KL, c.one.ReverseKL, c.one.LogZ} {
 			if got != nil {
 				assert.Equal(t, c.want, got, name)
 			}
@@ -78,17 +80,17 @@ func TestForwardSpecialValues(t *testing.T) {
 		label  int32
 		want   oracle
 	}{
-		{"impossible token", []float32{0, -inf32, 0}, []float32{5, -inf32, 5}, 0, oracle{-ln2, ln2, -ln2, 0, 0}},
-		{"impossible label", []float32{0, -inf32, 0}, []float32{5, -inf32, 5}, 1, oracle{-inf, ln2, -ln2, 0, 0}},
-		{"one token left", []float32{-inf32, 7, -inf32}, []float32{0, 0, -inf32}, 1, oracle{0, 0, 0, ln2, inf}},
-		{"reference excludes", []float32{0, 0}, []float32{0, -inf32}, 0, oracle{-ln2, ln2, -ln2, inf, ln2}},
-		{"disjoint", []float32{0, -inf32}, []float32{-inf32, 0}, 0, oracle{0, 0, 0, inf, inf}},
+		{"impossible token", []float32{0, -inf32, 0}, []float32{5, -inf32, 5}, 0, oracle{-ln2, ln2, -ln2, 0, 0, ln2}},
+		{"impossible label", []float32{0, -inf32, 0}, []float32{5, -inf32, 5}, 1, oracle{-inf, ln2, -ln2, 0, 0, ln2}},
+		{"one token left", []float32{-inf32, 7, -inf32}, []float32{0, 0, -inf32}, 1, oracle{0, 0, 0, ln2, inf, 7}},
+		{"reference excludes", []float32{0, 0}, []float32{0, -inf32}, 0, oracle{-ln2, ln2, -ln2, inf, ln2, ln2}},
+		{"disjoint", []float32{0, -inf32}, []float32{-inf32, 0}, 0, oracle{0, 0, 0, inf, inf, 0}},
 		{"itself", []float32{1, 2, 3}, []float32{1, 2, 3}, 2, newOracle([]float64{1, 2, 3}, []float64{1, 2, 3}, 2, 1)},
 		{"shifted", []float32{1, 2, 3}, []float32{11, 12, 13}, 2, newOracle([]float64{1, 2, 3}, []float64{1, 2, 3}, 2, 1)},
-		{"far apart", []float32{1e4, 0}, []float32{0, 1e4}, 1, oracle{-1e4, 0, 0, 1e4, 1e4}},
-		{"underflow under p, impossible under q", []float32{1e4, 0}, []float32{0, -inf32}, 0, oracle{0, 0, 0, inf, 0}},
-		{"largest floats", []float32{math.MaxFloat32, -math.MaxFloat32}, []float32{0, 0}, 0, oracle{0, 0, 0, ln2, inf}},
-		{"one entry", []float32{-3}, []float32{4}, 0, oracle{}},
+		{"far apart", []float32{1e4, 0}, []float32{0, 1e4}, 1, oracle{-1e4, 0, 0, 1e4, 1e4, 1e4}},
+		{"underflow under p, impossible under q", []float32{1e4, 0}, []float32{0, -inf32}, 0, oracle{0, 0, 0, inf, 0, 1e4}},
+		{"largest floats", []float32{math.MaxFloat32, -math.MaxFloat32}, []float32{0, 0}, 0, oracle{0, 0, 0, ln2, inf, math.MaxFloat32}},
+		{"one entry", []float32{-3}, []float32{4}, 0, oracle{logZ: -3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.name == "largest floats" {
@@ -100,7 +102,7 @@ func TestForwardSpecialValues(t *testing.T) {
 				Logits: logits.Rows{Data: c.z, N: 1, Vocab: n}, Ref: logits.Rows{Data: c.ref, N: 1, Vocab: n},
 				Labels: []int32{c.label}, Temperature: 1,
 			}))
-			w := [5]float64{c.want.logProb, c.want.entropy, c.want.sumSq, c.want.kl, c.want.reverse}
+			w := [6]float64{c.want.logProb, c.want.entropy, c.want.sumSq, c.want.kl, c.want.reverse, c.want.logZ}
 			for f, v := range row(got, 0) {
 				if math.IsInf(w[f], 0) {
 					assert.Equal(t, w[f], v, "quantity %d", f)
@@ -121,7 +123,7 @@ func TestPaddedRowsAreNeverRead(t *testing.T) {
 	w := allStats(n)
 	want, wantGrad := allStats(n), randomRows(g, n, vocab, 1)
 	for i := range n {
-		for _, f := range [][]float64{w.LogProb, w.Entropy, w.SumSq, w.KL, w.ReverseKL} {
+		for _, f := range [][]float64{w.LogProb, w.Entropy, w.SumSq, w.KL, w.ReverseKL, w.LogZ} {
 			f[i] = g.NormFloat64()
 		}
 	}
@@ -152,7 +154,7 @@ func TestPaddedRowsAreNeverRead(t *testing.T) {
 			assert.Equal(t, row(want, i), row(got, i))
 			assert.Equal(t, wantGrad.Row(i), grad.Row(i))
 		} else {
-			assert.Equal(t, [5]float64{}, row(got, i))
+			assert.Equal(t, [6]float64{}, row(got, i))
 			assert.Equal(t, make([]float32, vocab), grad.Row(i))
 		}
 	}
@@ -202,7 +204,7 @@ func TestErrors(t *testing.T) {
 			assert.EqualError(t, logits.Forward(allStats(4), b), c.want)
 			w := allStats(4)
 			for i := range 4 {
-				w.LogProb[i], w.Entropy[i], w.SumSq[i], w.KL[i], w.ReverseKL[i] = 1, 1, 1, 1, 1
+				w.LogProb[i], w.Entropy[i], w.SumSq[i], w.KL[i], w.ReverseKL[i], w.LogZ[i] = 1, 1, 1, 1, 1, 1
 			}
 			dz := logits.Rows{Data: make([]float32, 12), N: 4, Vocab: 3}
 			assert.EqualError(t, logits.Gradient(dz, logits.Stats{}, w, b), c.want)
@@ -243,7 +245,7 @@ func TestNoAllocations(t *testing.T) {
 	b := logits.Batch{Logits: randomRows(g, n, vocab, 0), Ref: randomRows(g, n, vocab, 0), Labels: randomLabels(g, n, vocab), Temperature: 1}
 	dst, w := allStats(n), allStats(n)
 	for i := range n {
-		w.LogProb[i], w.Entropy[i], w.SumSq[i], w.KL[i], w.ReverseKL[i] = 1, 1, 1, 1, 1
+		w.LogProb[i], w.Entropy[i], w.SumSq[i], w.KL[i], w.ReverseKL[i], w.LogZ[i] = 1, 1, 1, 1, 1, 1
 	}
 	dz := randomRows(g, n, vocab, 0)
 	assert.Zero(t, testing.AllocsPerRun(20, func() {

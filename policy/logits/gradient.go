@@ -7,7 +7,7 @@ import (
 
 // Gradient stores in row i of dz
 //
-//	∂/∂z (w.LogProb[i]·log p_y + w.Entropy[i]·H + w.SumSq[i]·log Σp² + w.KL[i]·KL(p‖q) + w.ReverseKL[i]·KL(q‖p)),
+//	∂/∂z (w.LogProb[i]·log p_y + w.Entropy[i]·H + w.SumSq[i]·log Σp² + w.KL[i]·KL(p‖q) + w.ReverseKL[i]·KL(q‖p) + w.LogZ[i]·log Z),
 //
 // the factor 1/T included; a nil slice of w is a weight of 0. It stores the values of
 // the quantities that are wanted in dst on the way, as [Forward] does.
@@ -16,7 +16,7 @@ import (
 // any other overlap gives nonsense. A padded row, and a row whose weights are all 0,
 // is set to 0, and is not read unless dst wants its values.
 //
-// The gradients of log p_y, of H, of log Σp² and of KL(q‖p) are finite for every
+// All gradients but that of KL(p‖q) are finite for every
 // admissible row: where z_v = −Inf they are the limit. The errors are those of
 // Forward, a weight that is not finite, and a nonzero weight on an infinite KL(p‖q),
 // which has no gradient.
@@ -29,7 +29,7 @@ func Gradient(dz Rows, dst, w Stats, b Batch) error {
 		panic("logits: gradient and logits of different shapes")
 	}
 	dz.check()
-	values := dst.LogProb != nil || dst.Entropy != nil || dst.SumSq != nil || dst.pair()
+	values := dst.LogProb != nil || dst.Entropy != nil || dst.SumSq != nil || dst.pair() || dst.LogZ != nil
 	for i := range b.Logits.N {
 		if b.padded(i) {
 			dst.store(i, moments{}, 0)
@@ -47,6 +47,14 @@ func Gradient(dz Rows, dst, w Stats, b Batch) error {
 				}
 			}
 			clear(dz.Row(i))
+			continue
+		}
+		if b.LogZ != nil && !values && g.logpOnly() {
+			if err := b.checkLabel(i); err != nil {
+				return err
+			}
+			// With log Z itself in place of the maximum, what remains to normalise is 0.
+			g.scoreRow(dz.Row(i), shifted{z: b.Logits.Row(i), max: b.LogZ[i] / inv, inv: inv}, int(b.Labels[i]))
 			continue
 		}
 		m, err := b.forwardRow(i, dst, w, inv)
@@ -69,8 +77,8 @@ func Gradient(dz Rows, dst, w Stats, b Batch) error {
 	return nil
 }
 
-// weights are the weights of one row, on LogProb, Entropy, SumSq, KL and ReverseKL.
-type weights [5]float64
+// weights are the weights of one row, in the order of Stats.
+type weights [6]float64
 
 const (
 	logProb = iota
@@ -78,16 +86,17 @@ const (
 	sumSq
 	kl
 	reverse
+	logZ
 )
 
 // row returns the weights of row i.
 func (s Stats) row(i int) (g weights, err error) {
-	for f, v := range [...][]float64{s.LogProb, s.Entropy, s.SumSq, s.KL, s.ReverseKL} {
+	for f, v := range [...][]float64{s.LogProb, s.Entropy, s.SumSq, s.KL, s.ReverseKL, s.LogZ} {
 		if v == nil {
 			continue
 		}
 		if v[i]*0 != 0 {
-			name := [...]string{"LogProb", "Entropy", "SumSq", "KL", "ReverseKL"}[f]
+			name := [...]string{"LogProb", "Entropy", "SumSq", "KL", "ReverseKL", "LogZ"}[f]
 			return g, fmt.Errorf("logits: weight %s[%d] is %v", name, i, v[i])
 		}
 		g[f] = v[i]
@@ -127,7 +136,7 @@ func (g weights) mixedRow(dz []float32, m moments, y int) {
 			sum := 0.0
 			if x != 0 { // else every term but the last is 0
 				p, logp := x*norm, d[i]-m.p.logZ
-				sum = -g[logProb] - g[entropy]*(logp+m.entropy) + 2*g[sumSq]*(p*invSumSq-1) + g[reverse]
+				sum = -g[logProb] - g[entropy]*(logp+m.entropy) + 2*g[sumSq]*(p*invSumSq-1) + g[reverse] + g[logZ]
 				if g[kl] != 0 {
 					sum += g[kl] * (logp - (dq[i] - m.q.logZ) - m.kl)
 				}

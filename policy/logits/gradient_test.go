@@ -13,14 +13,14 @@ import (
 )
 
 // combinations of weights: each quantity alone, and all of them.
-var combinations = [][5]float64{
-	{1.5}, {0, -0.7}, {0, 0, 2}, {0, 0, 0, 1.1}, {0, 0, 0, 0, -1.3}, {0.3, -0.2, 0.5, 0.9, 0.4}, {},
+var combinations = [][6]float64{
+	{1.5}, {0, -0.7}, {0, 0, 2}, {0, 0, 0, 1.1}, {0, 0, 0, 0, -1.3}, {0, 0, 0, 0, 0, 0.8}, {0.3, -0.2, 0.5, 0.9, 0.4, -0.6}, {},
 }
 
-func weightsOf(w [5]float64, n int) logits.Stats {
+func weightsOf(w [6]float64, n int) logits.Stats {
 	s := allStats(n)
 	for i := range n {
-		s.LogProb[i], s.Entropy[i], s.SumSq[i], s.KL[i], s.ReverseKL[i] = w[0], w[1], w[2], w[3], w[4]
+		s.LogProb[i], s.Entropy[i], s.SumSq[i], s.KL[i], s.ReverseKL[i], s.LogZ[i] = w[0], w[1], w[2], w[3], w[4], w[5]
 	}
 	return s
 }
@@ -66,7 +66,7 @@ func TestGradientAgainstDifferences(t *testing.T) {
 							want := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
 							assert.InDelta(t, want, got, 1e-9+2e-7*math.Abs(want), "row %d, logit %d", i, v)
 						}
-						assert.InDelta(t, 0, sum, 1e-5, "a shift of all logits changes nothing")
+						assert.InDelta(t, w[5]/temp, sum, 1e-5, "a shift of all logits changes LogZ and nothing else")
 					}
 				})
 			}
@@ -101,6 +101,29 @@ func TestGradientOfLogProbAlone(t *testing.T) {
 	require.NoError(t, logits.Gradient(long, logits.Stats{}, w, b))
 	for i := range short.Data {
 		assert.InEpsilon(t, long.Data[i], short.Data[i], 3e-7)
+	}
+}
+
+// LogZ from a forward pass saves work and changes nothing but the last bits.
+func TestGradientWithLogZ(t *testing.T) {
+	g := rand.New(rand.NewPCG(7, 1))
+	const n, vocab = 3, 700
+	for _, temp := range []float64{0.2, 1, 5} {
+		b := logits.Batch{Logits: randomRows(g, n, vocab, 0), Ref: randomRows(g, n, vocab, 0), Labels: randomLabels(g, n, vocab), Temperature: temp}
+		b.Logits.Row(1)[5] = -inf32
+		b.Logits.Row(2)[6] = 1e5
+		for _, w := range combinations {
+			without, with := randomRows(g, n, vocab, 0), randomRows(g, n, vocab, 0)
+			b.LogZ = nil
+			require.NoError(t, logits.Gradient(without, logits.Stats{}, weightsOf(w, n), b))
+			b.LogZ = make([]float64, n)
+			require.NoError(t, logits.Forward(logits.Stats{LogZ: b.LogZ}, b))
+			require.NoError(t, logits.Gradient(with, logits.Stats{}, weightsOf(w, n), b))
+			assert.InDeltaSlice(t, without.Data, with.Data, 1e-7)
+		}
+		b.Labels[1] = vocab
+		err := logits.Gradient(b.Logits, logits.Stats{}, logits.Stats{LogProb: []float64{1, 1, 1}}, b)
+		assert.EqualError(t, err, "logits: label of row 1 is 700, outside the vocabulary of 700")
 	}
 }
 

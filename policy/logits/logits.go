@@ -37,6 +37,11 @@ type Batch struct {
 	// Lengths of the sequences of a padded batch, whose row s·N/len(Lengths) + t
 	// counts if t < Lengths[s]. Nil: every row counts.
 	Lengths []int
+
+	// LogZ is what Forward stored in Stats.LogZ for the same logits and temperature, or
+	// nil. It saves Gradient a first look at rows where only LogProb has a weight, and
+	// the checks that come with it; Forward does not use it.
+	LogZ []float64
 }
 
 // Stats holds one number for each row and each quantity that is wanted; nil means
@@ -47,6 +52,7 @@ type Stats struct {
 	SumSq     []float64 // log Σ p²
 	KL        []float64 // KL(p‖q), nats
 	ReverseKL []float64 // KL(q‖p), nats
+	LogZ      []float64 // log Σ exp(z/T)
 }
 
 // pair says whether a quantity of two distributions is among those present.
@@ -103,8 +109,8 @@ func (b Batch) check(dst, w Stats) (inv float64, err error) {
 	n := b.Logits.N
 	b.Logits.check()
 	for _, s := range [...][]float64{
-		dst.LogProb, dst.Entropy, dst.SumSq, dst.KL, dst.ReverseKL,
-		w.LogProb, w.Entropy, w.SumSq, w.KL, w.ReverseKL,
+		dst.LogProb, dst.Entropy, dst.SumSq, dst.KL, dst.ReverseKL, dst.LogZ,
+		w.LogProb, w.Entropy, w.SumSq, w.KL, w.ReverseKL, w.LogZ, b.LogZ,
 	} {
 		if s != nil && len(s) != n {
 			panic(badShape)

@@ -43,8 +43,8 @@ type moments struct {
 // forwardRow computes what dst and w need of row i, and stores what dst wants.
 func (b Batch) forwardRow(i int, dst, w Stats, inv float64) (m moments, err error) {
 	if dst.LogProb != nil || w.LogProb != nil {
-		if y := b.Labels[i]; y < 0 || int(y) >= b.Logits.Vocab {
-			return m, fmt.Errorf("logits: label of row %d is %d, outside the vocabulary of %d", i, y, b.Logits.Vocab)
+		if err := b.checkLabel(i); err != nil {
+			return m, err
 		}
 	}
 	if m.p, err = shift(b.Logits.Row(i), inv); err != nil {
@@ -69,6 +69,14 @@ func (b Batch) forwardRow(i int, dst, w Stats, inv float64) (m moments, err erro
 	return m, nil
 }
 
+// checkLabel returns an error if the label of row i is outside the vocabulary.
+func (b Batch) checkLabel(i int) error {
+	if y := b.Labels[i]; y < 0 || int(y) >= b.Logits.Vocab {
+		return fmt.Errorf("logits: label of row %d is %d, outside the vocabulary of %d", i, y, b.Logits.Vocab)
+	}
+	return nil
+}
+
 // store stores the wanted quantities of row i.
 func (s Stats) store(i int, m moments, logp float64) {
 	if s.LogProb != nil {
@@ -85,6 +93,9 @@ func (s Stats) store(i int, m moments, logp float64) {
 	}
 	if s.ReverseKL != nil {
 		s.ReverseKL[i] = m.reverse
+	}
+	if s.LogZ != nil {
+		s.LogZ[i] = m.p.max*m.p.inv + m.p.logZ
 	}
 }
 

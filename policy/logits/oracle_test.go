@@ -9,11 +9,15 @@ import (
 
 // oracle holds the quantities of one row, computed from their definitions over the
 // tokens that are possible, in float64 and one at a time.
-type oracle struct{ logProb, entropy, sumSq, kl, reverse float64 }
+type oracle struct{ logProb, entropy, sumSq, kl, reverse, logZ float64 }
 
 func newOracle(z, ref []float64, y int, temp float64) oracle {
 	p := probabilities(z, temp)
 	var o oracle
+	for _, x := range z {
+		o.logZ += math.Exp(x / temp)
+	}
+	o.logZ = math.Log(o.logZ)
 	o.logProb = math.Log(p[y])
 	for _, pv := range p {
 		o.sumSq += pv * pv
@@ -31,9 +35,9 @@ func newOracle(z, ref []float64, y int, temp float64) oracle {
 
 // combine returns the weighted sum of the quantities; a weight of 0 leaves out even an
 // infinite one.
-func (o oracle) combine(w [5]float64) float64 {
+func (o oracle) combine(w [6]float64) float64 {
 	sum := 0.0
-	for i, v := range [...]float64{o.logProb, o.entropy, o.sumSq, o.kl, o.reverse} {
+	for i, v := range [...]float64{o.logProb, o.entropy, o.sumSq, o.kl, o.reverse, o.logZ} {
 		if w[i] != 0 {
 			sum += w[i] * v
 		}
@@ -105,16 +109,16 @@ func randomLabels(g *rand.Rand, n, vocab int) []int32 {
 
 // allStats returns a Stats that wants everything.
 func allStats(n int) logits.Stats {
-	s := make([]float64, 5*n)
+	s := make([]float64, 6*n)
 	for i := range s {
 		s[i] = math.NaN() // whatever is not written shows
 	}
-	return logits.Stats{LogProb: s[:n], Entropy: s[n : 2*n], SumSq: s[2*n : 3*n], KL: s[3*n : 4*n], ReverseKL: s[4*n:]}
+	return logits.Stats{LogProb: s[:n], Entropy: s[n : 2*n], SumSq: s[2*n : 3*n], KL: s[3*n : 4*n], ReverseKL: s[4*n : 5*n], LogZ: s[5*n:]}
 }
 
 // row returns the weights of row i in the order of combine.
-func row(s logits.Stats, i int) (w [5]float64) {
-	for f, v := range [...][]float64{s.LogProb, s.Entropy, s.SumSq, s.KL, s.ReverseKL} {
+func row(s logits.Stats, i int) (w [6]float64) {
+	for f, v := range [...][]float64{s.LogProb, s.Entropy, s.SumSq, s.KL, s.ReverseKL, s.LogZ} {
 		if v != nil {
 			w[f] = v[i]
 		}
