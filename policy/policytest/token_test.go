@@ -206,3 +206,36 @@ func TestBrokenTokenPolicies(t *testing.T) {
 		}),
 	})
 }
+
+// Whole replies, all of which can be listed: what is cut at the maximum length has no
+// end of sequence, so the probabilities add up to 1.
+func TestSequences(t *testing.T) {
+	var replies [][]int32
+	var extend func(begun []int32)
+	extend = func(begun []int32) {
+		for v := range int32(vocab) {
+			reply := append(slices.Clone(begun), v)
+			if v == eos || len(reply) == maxTokens {
+				replies = append(replies, reply)
+			} else {
+				extend(reply)
+			}
+		}
+	}
+	extend(nil)
+	m := newBigram(1, nil)
+	policytest.Policy(t, policy.Sequences{Model: m, Generator: m}, policytest.Config[[]int32, []int32]{
+		X: [][]int32{{0, 1}, {2}, {}}, Y: [][]int32{{1, eos}, {0, 0, 0, 0, 0}, {eos}},
+		Bad:    []policytest.Item[[]int32, []int32]{{X: []int32{0}, Y: nil}, {X: []int32{0}, Y: []int32{vocab}}, {X: []int32{-1}, Y: []int32{0}}},
+		All:    func([]int32) [][]int32 { return replies },
+		Equal:  slices.Equal[[]int32],
+		Params: policytest.HostParams(m),
+		Draws:  1500,
+	})
+}
+
+func TestSequencesWithoutGenerator(t *testing.T) {
+	s := policy.Sequences{Model: newBigram(1, nil)}
+	err := s.Sample(context.Background(), policy.Draws[[]int32]{Y: make([][]int32, 1)}, [][]int32{{}}, []uint64{1}, 1, policy.Key{})
+	assert.ErrorIs(t, err, errors.ErrUnsupported)
+}
