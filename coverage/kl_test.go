@@ -65,7 +65,7 @@ func TestKLGolden(t *testing.T) {
 			if math.IsInf(want, 1) || want == 0 {
 				assert.Equal(t, want, got)
 			} else {
-				assert.InEpsilon(t, want, got, 1e-14)
+				assert.InEpsilon(t, want, got, 2e-15)
 			}
 			if c.Entropy != nil {
 				assert.InEpsilon(t, float64(*c.Entropy), got, 1e-12)
