@@ -72,9 +72,9 @@ func (s *decode) Logits(ctx context.Context, dst []float32, rows []int) error {
 	if len(dst) != len(rows)*s.net.cfg.Vocab {
 		panic("lm: logits not of length len(rows) × vocabulary")
 	}
-	d, tiles := s.net.cfg.Dim, (len(rows)+tileRows-1)/tileRows
+	d, tiles := s.net.cfg.Dim, (len(rows)+decoding-1)/decoding
 	workers := s.team.Workers(tiles)
-	s.hidden = grow(s.hidden, workers*tileRows*d)
+	s.hidden = grow(s.hidden, workers*decoding*d)
 	s.sums = grow(s.sums, workers*d)
 	s.dst, s.rows = dst, rows
 	return s.team.Run(ctx, workers, tiles, s.tile)
@@ -83,8 +83,8 @@ func (s *decode) Logits(ctx context.Context, dst []float32, rows []int) error {
 func (s *decode) logitsTile(w, tile int) error {
 	var active [maxOrder]int32
 	d, order := s.net.cfg.Dim, s.net.cfg.Order
-	lo, hi := tile*tileRows, min((tile+1)*tileRows, len(s.rows))
-	h := s.hidden[w*tileRows*d:][:(hi-lo)*d]
+	lo, hi := tile*decoding, min((tile+1)*decoding, len(s.rows))
+	h := s.hidden[w*decoding*d:][:(hi-lo)*d]
 	for r, seq := range s.rows[lo:hi] {
 		i := seq / s.k
 		s.net.active(active[:order], s.past[seq*order:seq*order+order])

@@ -10,7 +10,8 @@ import (
 // goroutine that asks for it. A logit is the same sum in the same order whatever other
 // rows are computed with it.
 const (
-	tileRows = 32  // rows of logits computed at a time
+	tileRows = 32  // rows of a forward or backward pass computed at a time
+	decoding = 8   // the same while writing, where a step may have few rows for all processors
 	stripe   = 192 // columns of a product
 	inner    = 512 // terms of a product over the vocabulary
 	sub      = 16  // rows of the output layer's gradient

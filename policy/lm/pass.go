@@ -23,6 +23,9 @@ const keepLimit = 1 << 26
 // finite, ctx) leaves dst unspecified. An error of Pullback leaves part of the sum in
 // the gradient.
 //
+// The parameters must not change between a Forward and its Pullback. Pullback may be
+// called again for the same Forward.
+//
 // A pass keeps the logits of its last Forward, up to 256 MiB, once Pullback has been
 // called: a pass that trains computes them once, one that scores does without the
 // memory. It allocates nothing when it is used again on batches no larger than before,
