@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -229,7 +230,8 @@ func TestUnsupportedAndMisuse(t *testing.T) {
 
 	m.Params()[0] = math.NaN()
 	err := pass.Forward(ctx, policy.TokenStats{LogProb: s.LogProb}, b)
-	assert.ErrorContains(t, err, "logit 0 is NaN", "a model that diverged")
+	lo, _ := b.Reply(0)
+	assert.EqualError(t, err, fmt.Sprintf("lm: sequence 0, token %d: logit 0 is NaN", lo), "a model that diverged")
 }
 
 func TestCancellation(t *testing.T) {

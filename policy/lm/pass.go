@@ -156,7 +156,9 @@ func (p *pass) Forward(ctx context.Context, dst policy.TokenStats, b policy.Toke
 		p.z = grow(p.z, size)
 		p.kept = true
 	}
-	if err := p.run(ctx, p.tiles(), p.forward); err != nil {
+	err := p.run(ctx, p.tiles(), p.forward)
+	p.dst = policy.TokenStats{}
+	if err != nil {
 		p.kept = false
 		return err
 	}
@@ -211,7 +213,14 @@ func stats(like policy.TokenStats, values *[4][tileRows]float64, n int) logits.S
 	return logits.Stats{LogProb: v[0], Entropy: v[1], KL: v[2], SumSq: v[3]}
 }
 
-// where says which tokens an error of package logits is about.
+// where says which token an error of package logits is about, in a tile that begins
+// with row lo.
 func (p *pass) where(lo int, err error) error {
-	return fmt.Errorf("lm: from token %d of the batch: %w", p.pos[lo], err)
+	var bad *logits.RowError
+	if !errors.As(err, &bad) {
+		return fmt.Errorf("lm: %w", err)
+	}
+	r := lo + bad.Row
+	i := int(p.seq[r])
+	return fmt.Errorf("lm: sequence %d, token %d: %w", i, p.pos[r]-p.batch.Begin[i], bad.Err)
 }

@@ -46,6 +46,7 @@ func (p *pass) Pullback(ctx context.Context, w policy.TokenStats) error {
 		}
 	}
 	p.w = w
+	defer func() { p.w = policy.TokenStats{} }()
 	p.train.adding.Lock()
 	defer p.train.adding.Unlock()
 

@@ -62,7 +62,7 @@ func Gradient(dz Rows, dst, w Stats, b Batch) error {
 			return err
 		}
 		if g[kl] != 0 && math.IsInf(m.kl, 1) {
-			return fmt.Errorf("logits: row %d: KL(p‖q) is +Inf and has no gradient, its weight is %v", i, g[kl])
+			return &RowError{i, fmt.Errorf("KL(p‖q) is +Inf and has no gradient, its weight is %v", g[kl])}
 		}
 		y := -1
 		if g[logProb] != 0 {
@@ -97,7 +97,7 @@ func (s Stats) row(i int) (g weights, err error) {
 		}
 		if v[i]*0 != 0 {
 			name := [...]string{"LogProb", "Entropy", "SumSq", "KL", "ReverseKL", "LogZ"}[f]
-			return g, fmt.Errorf("logits: weight %s[%d] is %v", name, i, v[i])
+			return g, &RowError{i, fmt.Errorf("weight of %s is %v", name, v[i])}
 		}
 		g[f] = v[i]
 	}

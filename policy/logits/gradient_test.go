@@ -123,7 +123,7 @@ func TestGradientWithLogZ(t *testing.T) {
 		}
 		b.Labels[1] = vocab
 		err := logits.Gradient(b.Logits, logits.Stats{}, logits.Stats{LogProb: []float64{1, 1, 1}}, b)
-		assert.EqualError(t, err, "logits: label of row 1 is 700, outside the vocabulary of 700")
+		assert.EqualError(t, err, "logits: row 1: label is 700, outside the vocabulary of 700")
 	}
 }
 
@@ -159,6 +159,6 @@ func TestGradientErrors(t *testing.T) {
 	assert.EqualError(t, err, "logits: row 0: KL(p‖q) is +Inf and has no gradient, its weight is 2")
 	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		err = logits.Gradient(row(0, 0), logits.Stats{}, logits.Stats{SumSq: []float64{x}}, b)
-		assert.EqualError(t, err, fmt.Sprintf("logits: weight SumSq[0] is %v", x))
+		assert.EqualError(t, err, fmt.Sprintf("logits: row 0: weight of SumSq is %v", x))
 	}
 }

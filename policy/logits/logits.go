@@ -60,9 +60,9 @@ func (s Stats) pair() bool { return s.KL != nil || s.ReverseKL != nil }
 
 // Forward stores the wanted quantities of every row in dst, 0 at padded rows.
 //
-// Its errors name the row and the value: a logit that is NaN or +Inf, a row without a
-// finite logit, a label outside the vocabulary, a temperature that is not positive
-// and finite, a length outside the padded length. dst is then unspecified. Forward
+// Its errors name the row and the value ([*RowError]): a logit that is NaN or +Inf, a row without a
+// finite logit, a label outside the vocabulary. Others are a temperature that is not
+// positive and finite, and a length outside the padded length. dst is then unspecified. Forward
 // panics if the shapes of b and dst do not fit together.
 func Forward(dst Stats, b Batch) error {
 	inv, err := b.check(dst, Stats{})
@@ -80,6 +80,17 @@ func Forward(dst Stats, b Batch) error {
 	}
 	return nil
 }
+
+// RowError says which row cannot be computed, and why.
+type RowError struct {
+	Row int
+	Err error
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("logits: row %d: %v", e.Row, e.Err) }
+
+// Unwrap returns the reason.
+func (e *RowError) Unwrap() error { return e.Err }
 
 // SumSequences stores the sum of the rows of each sequence of a padded batch in dst:
 // dst[s] = Σ_{t < lengths[s]} v[s·L + t], where L = len(v)/len(lengths). Padded

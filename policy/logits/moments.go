@@ -48,12 +48,12 @@ func (b Batch) forwardRow(i int, dst, w Stats, inv float64) (m moments, err erro
 		}
 	}
 	if m.p, err = shift(b.Logits.Row(i), inv); err != nil {
-		return m, fmt.Errorf("logits: row %d: %w", i, err)
+		return m, &RowError{i, err}
 	}
 	switch {
 	case dst.pair() || w.pair():
 		if m.q, err = shift(b.Ref.Row(i), inv); err != nil {
-			return m, fmt.Errorf("logits: row %d of the reference: %w", i, err)
+			return m, &RowError{i, fmt.Errorf("reference: %w", err)}
 		}
 		m.two()
 	case dst.Entropy != nil || w.Entropy != nil || dst.SumSq != nil || w.SumSq != nil:
@@ -72,7 +72,7 @@ func (b Batch) forwardRow(i int, dst, w Stats, inv float64) (m moments, err erro
 // checkLabel returns an error if the label of row i is outside the vocabulary.
 func (b Batch) checkLabel(i int) error {
 	if y := b.Labels[i]; y < 0 || int(y) >= b.Logits.Vocab {
-		return fmt.Errorf("logits: label of row %d is %d, outside the vocabulary of %d", i, y, b.Logits.Vocab)
+		return &RowError{i, fmt.Errorf("label is %d, outside the vocabulary of %d", y, b.Logits.Vocab)}
 	}
 	return nil
 }
