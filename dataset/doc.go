@@ -20,8 +20,9 @@
 // # Formats
 //
 // A file is JSONL: one JSON object a line, UTF-8, plain or gzip. Gzip is told from text by content, not by name; members
-// one after another are one stream; a cut between two members cannot be seen. A byte order mark at the beginning is skipped, "\r\n" ends a line as "\n" does, the last line
-// needs no end, and a line of white space alone is no record and no error, but counts as a line.
+// one after another are one stream (a cut between two members cannot be seen). A byte order mark at the beginning is
+// skipped, "\r\n" ends a line as "\n" does, the last line needs no end, and a line of white space alone is no record and
+// no error, but counts as a line. A line may have 16 MiB, see [Reader.MaxLine].
 //
 //	{"prompt":…,"chosen":…,"rejected":…}     a pair
 //	{"chosen":…,"rejected":…}                a pair with its prompt inside, see [Pair.Resolve]

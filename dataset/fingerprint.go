@@ -10,6 +10,10 @@ import (
 
 // Fingerprint names what reference log-probabilities were computed from: "sha256:" and the first 16 bytes, in
 // hexadecimal, of a hash of the model, its tokenizer and settings, and the pair's texts. "" is no fingerprint.
+//
+// The hash is SHA-256 of: the number of identity strings, these strings, and prompt, chosen and rejected. A string is its
+// length and its UTF-8 bytes; plain text is the number 0 and a string; a conversation is the number of its messages and
+// the role and content of each, as strings. A number is 8 bytes, little-endian.
 type Fingerprint string
 
 // NewFingerprint returns the fingerprint of a pair's log-probabilities. The identity is whatever they depend on besides

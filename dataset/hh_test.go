@@ -43,9 +43,37 @@ func TestHHBadLines(t *testing.T) {
 			lines[e.Kind] = append(lines[e.Kind], e.Line)
 		}
 	}
-	// Line numbers found with a Python script of ten lines, not with this package.
+	// The line numbers come from a Python script that splits at the last marker.
 	assert.Equal(t, map[dataset.Kind][]int{
 		dataset.PromptsDiffer: {1255, 1689, 1951, 1953, 2037},
 		dataset.BlankReply:    {87, 517, 926, 1104},
 	}, lines)
+}
+
+func TestHHTurnsAndRepetitions(t *testing.T) {
+	var (
+		sum         dataset.Summary
+		census      dataset.Census
+		parts       [3]int
+		turns, same int
+	)
+	split, err := dataset.NewSplit(0.6, 0.3, 0.1)
+	require.NoError(t, err)
+	for p, err := range dataset.Usable(dataset.Pairs(hhFile(t)), false, &sum) {
+		require.NoError(t, err)
+		census.Add(p)
+		parts[split.Part(p.Prompt)]++
+		talk, err := p.AsChat()
+		require.NoError(t, err)
+		require.Equal(t, split.Part(p.Prompt), split.Part(talk.Prompt), p.At)
+		turns += len(talk.Prompt.Messages) + len(talk.Chosen.Messages)
+		if back := talk.AsText(); back.Prompt.Equal(p.Prompt) && back.Chosen.Equal(p.Chosen) && back.Rejected.Equal(p.Rejected) {
+			same++
+		}
+	}
+	// The same counts come out of a Python script that uses json and hashlib.
+	assert.Equal(t, [3]int{1379, 678, 246}, parts)
+	assert.Equal(t, 11482, turns)
+	assert.Equal(t, 2303, same)
+	assert.Equal(t, []int{2303, 2301, 0, 0}, []int{census.Pairs, census.Prompts, census.Duplicates, census.Contradictions})
 }
