@@ -97,7 +97,7 @@ func (s *scanner) escape(b []byte) int {
 	return n
 }
 
-// unicodeEscape returns the code unit of \uXXXX at the beginning of b, or −1.
+// unicodeEscape returns the code unit of \uhhhh at the beginning of b, or −1.
 func unicodeEscape(b []byte) (r rune) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return -1
