@@ -99,8 +99,7 @@ func (s training[X, Y]) misuse(t testing.TB) {
 	used := s.trainable.NewPass()
 	forward(t, used, s.X, s.Y)
 	expectPanic(t, "Pullback with few weights", func() { _ = used.Pullback(ctx, dst[1:]) })
-	if len(s.Bad) > 0 {
-		bad := s.Bad[0]
+	for _, bad := range s.Bad {
 		if used.Forward(ctx, dst[:1], []X{bad.X}, []Y{bad.Y}) != nil {
 			expectPanic(t, "Pullback after a Forward that failed", func() { _ = used.Pullback(ctx, dst[:1]) })
 		}
