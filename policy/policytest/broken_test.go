@@ -262,12 +262,18 @@ func TestBrokenPolicies(t *testing.T) {
 		pulls("Pullback ignores the context", "PullbackContext", true, func(p *defectPass, right pullFunc, _ context.Context, w []float64) error {
 			return right(context.Background(), w)
 		}),
-		pulls("Pullback unchecked", "PullbackMisuse", true, func(p *defectPass, right pullFunc, ctx context.Context, w []float64) (err error) {
+		pulls("Pullback unchecked", "PullbackMisuse", false, func(p *defectPass, right pullFunc, ctx context.Context, w []float64) (err error) {
 			defer func() {
 				if recover() != nil {
 					err = errors.New("misuse")
 				}
 			}()
+			return right(ctx, w)
+		}),
+		pulls("a cancelled Forward is forgotten", "PullbackContext", true, func(p *defectPass, right pullFunc, ctx context.Context, w []float64) error {
+			if p.failed {
+				return nil
+			}
 			return right(ctx, w)
 		}),
 		func() broken {

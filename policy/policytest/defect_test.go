@@ -62,10 +62,11 @@ type defectPass struct {
 	policy *defect
 	right  policy.Pass[int, int]
 	xs, ys []int
+	failed bool // the last Forward was cancelled
 }
 
 func (p *defectPass) Forward(ctx context.Context, dst []float64, xs, ys []int) error {
-	p.xs, p.ys = xs, ys
+	p.xs, p.ys, p.failed = xs, ys, ctx.Err() != nil
 	wrong := p.policy.forward
 	if wrong == nil {
 		wrong = p.policy.logProbs

@@ -108,12 +108,13 @@ func (s training[X, Y]) misuse(t testing.TB) {
 
 func (s training[X, Y]) context(t testing.TB) {
 	n, pass := len(s.X), s.trainable.NewPass()
-	expectCancelled(t, "Forward", pass.Forward(cancelled(), make([]float64, n), s.X, s.Y))
 	forward(t, pass, s.X, s.Y)
 	expectCancelled(t, "Pullback", pass.Pullback(cancelled(), make([]float64, n)))
 	if s.Params != nil {
 		readGradient(t, s.Params) // whatever it is now
 	}
+	expectCancelled(t, "Forward", pass.Forward(cancelled(), make([]float64, n), s.X, s.Y))
+	expectPanic(t, "Pullback after a cancelled Forward", func() { _ = pass.Pullback(context.Background(), make([]float64, n)) })
 }
 
 // differences compares the gradient with central differences of LogProbs.
