@@ -1,9 +1,12 @@
 package policytest_test
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 
 	"github.com/prefgrad/prefgrad/policy"
 	"github.com/prefgrad/prefgrad/policy/policytest"
@@ -47,4 +50,39 @@ func TestNothingIsSkipped(t *testing.T) {
 	if len(r.failed)+len(r.skipped) > 0 || len(r.passed) < 24 {
 		t.Errorf("failed %v, skipped %v, passed %v", r.failed, r.skipped, r.passed)
 	}
+}
+
+// A backend in float32 passes with tolerances for float32 and fails without.
+func TestFloat32(t *testing.T) {
+	rounded := func() *defect {
+		return &defect{Tabular: table(), logProbs: func(right scoreFunc, ctx context.Context, dst []float64, xs, ys []int) error {
+			err := right(ctx, dst, xs, ys)
+			for i, l := range dst {
+				dst[i] = float64(float32(l))
+			}
+			return err
+		}}
+	}
+	c := tableConfig()
+	c.Tol = policytest.Float32()
+	policytest.Policy[int, int](t, rounded(), c)
+
+	r := newRecorder()
+	policytest.Policy[int, int](r, rounded(), tableConfig())
+	assert.Contains(t, r.failures(), "PullbackDifferences")
+}
+
+// What a policy does not implement is skipped, not failed and not passed.
+func TestWhatIsMissingIsSkipped(t *testing.T) {
+	r := newRecorder()
+	policytest.Policy[int, int](r, struct{ policy.Policy[int, int] }{table()}, config{X: []int{0, 1}, Y: []int{0, 1}})
+	assert.Empty(t, r.failed)
+	for _, name := range []string{"Normalized", "Enumeration", "Bad", "Impossible", "Sample", "Pullback"} {
+		assert.True(t, r.skipped[name], name)
+	}
+
+	r = newRecorder()
+	policytest.Policy[int, int](r, struct{ policy.Trainable[int, int] }{table()}, config{X: []int{0, 1}, Y: []int{0, 1}})
+	assert.Empty(t, r.failed)
+	assert.True(t, r.skipped["Pullback"] && r.passed["Forward"] && r.passed["PullbackMisuse"])
 }
