@@ -23,10 +23,16 @@ func bucket(n, lo int) int {
 	return b
 }
 
-const (
-	shortest = 8       // the smallest padded length
-	maxCells = 1 << 14 // tokens of one execution, padding included
-)
+const shortest = 8 // the smallest padded length
+
+// limits bound one execution. A single sequence may exceed them.
+type limits struct {
+	cells  int // tokens, padding included
+	logits int // of the tokens that count, without padding
+}
+
+// defaultLimits need about 3 GB for the largest vocabularies.
+var defaultLimits = limits{cells: 1 << 14, logits: 1 << 26}
 
 // chunk is the part of a batch that one execution scores: sequences, each padded to the
 // same length, and rows, the positions whose next token counts.
@@ -38,35 +44,39 @@ type chunk struct {
 	at           []int   // its position in the batch; shorter than from by the padding
 }
 
-// split cuts the sequences of a batch that can be scored into chunks. A batch of at most
-// maxCells tokens, padded, is one chunk; a larger one is cut in order of length.
-func split(b policy.Tokens, failed []error) []chunk {
+// split cuts the sequences of a batch that can be scored into chunks: one if that is
+// within the limits, else several, in order of length.
+func (l limits) split(b policy.Tokens, failed []error, vocab int) []chunk {
 	var order []int
-	longest := 0
 	for i := range b.Len() {
 		if failed[i] == nil {
 			order = append(order, i)
-			longest = max(longest, inputs(b, i))
 		}
 	}
-	if len(order) == 0 {
-		return nil
+	if l.fit(b, order, vocab) < len(order) {
+		slices.SortStableFunc(order, func(i, j int) int { return inputs(b, j) - inputs(b, i) })
 	}
-	if bucket(len(order), 1)*bucket(longest, shortest) <= maxCells {
-		return []chunk{newChunk(b, order)}
-	}
-	slices.SortStableFunc(order, func(i, j int) int { return inputs(b, j) - inputs(b, i) })
 	var chunks []chunk
 	for len(order) > 0 {
-		length := bucket(inputs(b, order[0]), shortest)
-		n := 1
-		for n < len(order) && bucket(n+1, 1)*length <= maxCells {
-			n++
-		}
+		n := l.fit(b, order, vocab)
 		chunks = append(chunks, newChunk(b, order[:n]))
 		order = order[n:]
 	}
 	return chunks
+}
+
+// fit returns how many of the sequences, from the first on, one execution may take: at
+// least one, if there is one.
+func (l limits) fit(b policy.Tokens, order []int, vocab int) int {
+	longest, replies := 0, 0
+	for n, i := range order {
+		lo, hi := b.Reply(i)
+		longest, replies = max(longest, inputs(b, i)), replies+hi-lo
+		if n > 0 && (bucket(n+1, 1)*bucket(longest, shortest) > l.cells || replies*vocab > l.logits) {
+			return n
+		}
+	}
+	return len(order)
 }
 
 // inputs returns the number of tokens of sequence i that predict another one.

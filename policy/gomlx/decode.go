@@ -21,7 +21,7 @@ func (s *scorer) Open(ctx context.Context, prompts [][]int32, k int) (policy.Dec
 	if k < 1 {
 		panic("gomlx: k < 1")
 	}
-	d := &decode{s: s, k: k, replies: make([][]int32, len(prompts)*k)}
+	d := &decode{s: s, k: k, replies: make([][]int32, len(prompts)*k), fed: make([]int, len(prompts)*k)}
 	for i, p := range prompts {
 		if err := s.checkPrompt(p); err != nil {
 			return nil, &policy.ItemError{Index: i, Err: err}
@@ -58,6 +58,7 @@ type decode struct {
 	k       int
 	prompts [][]int32
 	replies [][]int32 // of each sequence
+	fed     []int     // how many tokens of each reply were fed at some time
 
 	start kv        // of the prompts, a row for each
 	first []float32 // logits after the prompts
@@ -102,23 +103,27 @@ func (d *decode) Append(_ context.Context, rows []int, ids []int32) error {
 	return nil
 }
 
-// Logits implements policy.Decode.
+// Logits implements policy.Decode. One execution feeds all sequences that have tokens
+// not yet fed, whether they are asked for or not.
 func (d *decode) Logits(ctx context.Context, dst []float32, rows []int) error {
 	v := d.s.cfg.Vocab
 	if len(dst) != len(rows)*v {
 		panic("gomlx: logits not of length len(rows) × vocabulary")
 	}
-	var need []int // sequences beyond their prompts, each once
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var need []int // sequences beyond their prompts
 	for _, r := range rows {
-		if len(d.replies[r]) > 0 && !slices.Contains(need, r) {
+		if len(d.replies[r]) > 0 {
 			need = append(need, r)
 		}
 	}
-	if err := d.arrange(ctx, need); err != nil {
-		return err
-	}
 	for d.behind(need) {
 		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := d.arrange(need); err != nil {
 			return err
 		}
 		if err := d.step(); err != nil {
@@ -140,51 +145,52 @@ func (d *decode) find(sequence int) int {
 	return slices.IndexFunc(d.rows, func(s slot) bool { return s.sequence == sequence })
 }
 
-// behind reports whether a sequence has tokens that were not fed.
+// behind reports whether a sequence has no row, or tokens that its row was not fed.
 func (d *decode) behind(sequences []int) bool {
-	return slices.ContainsFunc(sequences, func(s int) bool { return d.rows[d.find(s)].fed < d.length(s) })
+	return slices.ContainsFunc(sequences, func(s int) bool {
+		at := d.find(s)
+		return at < 0 || d.rows[at].fed < d.length(s)
+	})
 }
 
-// arrange sees to it that the sequences have rows, and that the cache is long enough and
-// not needlessly wide.
-func (d *decode) arrange(ctx context.Context, need []int) error {
-	if len(need) == 0 {
-		return nil
+// working returns the sequences to keep in the cache: those that are needed, and those
+// with tokens that were never fed. The others have ended, as far as can be seen.
+func (d *decode) working(need []int) []int {
+	var all []int
+	for s := range d.replies {
+		if d.fed[s] < len(d.replies[s]) || slices.Contains(need, s) {
+			all = append(all, s)
+		}
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	longest := 0
-	for _, s := range need {
+	return all
+}
+
+// arrange sees to it that the working sequences have rows, and that the cache is long
+// enough and not needlessly wide.
+func (d *decode) arrange(need []int) error {
+	working, longest := d.working(need), 0
+	lost := false
+	for _, s := range working {
 		longest = max(longest, d.length(s))
+		lost = lost || d.find(s) < 0
 	}
-	if slices.ContainsFunc(need, func(s int) bool { return d.find(s) < 0 }) {
-		from := make([]int32, 0, len(need))
-		rows := make([]slot, 0, len(need))
-		for _, s := range need {
-			from = append(from, int32(s/d.k))
-			rows = append(rows, slot{s, len(d.prompts[s/d.k])})
-		}
-		return d.move(&d.start, from, rows, longest)
-	}
-	keep := d.rows
-	if bucket(len(need), 1) < d.slots.rows {
-		keep = nil
-		for _, s := range need {
-			keep = append(keep, d.rows[d.find(s)])
-		}
-	} else if longest <= d.slots.length {
+	if !lost && bucket(len(working), 1) >= d.slots.rows && longest <= d.slots.length {
 		return nil
-	} else {
-		for _, s := range keep {
-			longest = max(longest, d.length(s.sequence))
+	}
+	from, rows := make([]int32, len(working)), make([]slot, len(working))
+	for i, s := range working {
+		if lost { // from the prompts again
+			from[i], rows[i] = int32(s/d.k), slot{s, len(d.prompts[s/d.k])}
+		} else {
+			at := d.find(s)
+			from[i], rows[i] = int32(at), d.rows[at]
 		}
 	}
-	from := make([]int32, len(keep))
-	for i, s := range keep {
-		from[i] = int32(d.find(s.sequence))
+	source := &d.slots
+	if lost {
+		source = &d.start
 	}
-	return d.move(&d.slots, from, slices.Clone(keep), longest)
+	return d.move(source, from, rows, longest)
 }
 
 // Close implements policy.Decode.

@@ -112,7 +112,7 @@ func (d *decode) move(source *kv, from []int32, rows []slot, longest int) error 
 // step feeds every row that is behind its next token.
 func (d *decode) step() error {
 	s, v := d.s, d.s.cfg.Vocab
-	width, length := d.slots.rows, d.slots.length
+	width := d.slots.rows
 	ids, at, write := make([]int32, width), make([]int32, width), make([]int32, width)
 	for r := range width {
 		write[r] = -1 // nowhere
@@ -120,7 +120,7 @@ func (d *decode) step() error {
 	for r, row := range d.rows {
 		// A row that is not behind has its last token again, and writes nothing.
 		p := row.fed - 1
-		if row.fed < d.length(row.sequence) && row.fed < length {
+		if row.fed < d.length(row.sequence) {
 			p = row.fed
 			write[r] = int32(p)
 		}
@@ -154,7 +154,9 @@ func (d *decode) step() error {
 	}
 	for r := range d.rows {
 		if write[r] >= 0 {
-			d.rows[r].fed++
+			row := &d.rows[r]
+			row.fed++
+			d.fed[row.sequence] = max(d.fed[row.sequence], row.fed-len(d.prompts[row.sequence/d.k]))
 			copy(d.logits[r*v:(r+1)*v], logits[r*v:])
 		}
 	}

@@ -147,7 +147,7 @@ func (m *Model) adapt(l LoRA, value func(i int) ([]float32, error)) (*Model, err
 		return nil, err
 	}
 	m.isBase.Store(true)
-	return &Model{scorer: scorer{backend: m.backend, cfg: m.cfg, base: m.base, lora: &l, adapter: adapter}}, nil
+	return &Model{scorer: scorer{backend: m.backend, cfg: m.cfg, base: m.base, lora: &l, adapter: adapter, limits: m.limits}}, nil
 }
 
 // Base returns the model without its adapter, to serve as the reference. It shares the
@@ -156,5 +156,5 @@ func (m *Model) Base() *Frozen {
 	if m.adapter == nil {
 		panic("gomlx: Base of a model without an adapter")
 	}
-	return &Frozen{scorer{backend: m.backend, cfg: m.cfg, base: m.base}}
+	return &Frozen{scorer{backend: m.backend, cfg: m.cfg, base: m.base, limits: m.limits}}
 }

@@ -49,6 +49,7 @@ type scorer struct {
 	ownsBase bool
 	lora     *LoRA    // nil: none
 	adapter  *weights // its matrices
+	limits   limits
 	programs programs
 	changing sync.RWMutex // held to write by what replaces parameters
 }
@@ -82,7 +83,7 @@ func newModel(b compute.Backend, c Config, value func(i int) ([]float32, error))
 	if err != nil {
 		return nil, err
 	}
-	return &Model{scorer: scorer{backend: b, cfg: c, base: base, ownsBase: true}}, nil
+	return &Model{scorer: scorer{backend: b, cfg: c, base: base, ownsBase: true, limits: defaultLimits}}, nil
 }
 
 // Config returns the configuration, with its defaults filled in.
@@ -175,7 +176,7 @@ func (m *Model) dropGrad() error {
 func (m *Model) Freeze() (*Frozen, error) {
 	m.changing.RLock()
 	defer m.changing.RUnlock()
-	f := &Frozen{scorer{backend: m.backend, cfg: m.cfg, base: m.base, lora: m.lora}}
+	f := &Frozen{scorer{backend: m.backend, cfg: m.cfg, base: m.base, lora: m.lora, limits: m.limits}}
 	var err error
 	if m.adapter != nil {
 		f.adapter, err = m.adapter.copy(m.backend)

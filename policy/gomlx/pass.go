@@ -15,8 +15,8 @@ import (
 // SumSq; KL needs a reference, see [Model.Against].
 //
 // Forward is one execution and Pullback another, which does the forward computation
-// again; a batch of more than 16384 tokens, padding included, is cut into several of
-// each. Sequences are padded to one of a few lengths, so that a graph is compiled once
+// again; a batch of more than 16384 tokens, padding included, or of more than 2²⁶ logits
+// of reply tokens is cut into several of each. Sequences are padded to one of a few lengths, so that a graph is compiled once
 // and not for each batch.
 //
 // Forward returns, for each sequence with an id outside the vocabulary, with an empty
@@ -65,7 +65,7 @@ func (p *pass) Forward(ctx context.Context, dst policy.TokenStats, b policy.Toke
 	for _, f := range slices4(dst) {
 		clear(f)
 	}
-	p.chunks = split(b, p.failed)
+	p.chunks = p.s.limits.split(b, p.failed, p.s.cfg.Vocab)
 	p.seeds = p.view.draw(len(p.chunks))
 	for i := range p.chunks {
 		if err := ctx.Err(); err != nil {

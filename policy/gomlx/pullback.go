@@ -20,11 +20,11 @@ func (p *pass) Pullback(ctx context.Context, w policy.TokenStats) error {
 	if err != nil {
 		return err
 	}
-	if p.train == nil {
-		return fmt.Errorf("gomlx: pullback of a frozen model: %w", errors.ErrUnsupported)
-	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if p.train == nil {
+		return fmt.Errorf("gomlx: pullback of a frozen model: %w", errors.ErrUnsupported)
 	}
 	p.train.adding.Lock()
 	defer p.train.adding.Unlock()
