@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/prefgrad/prefgrad/internal/record"
 )
@@ -18,32 +17,75 @@ const checkpointKind = "train.Checkpoint"
 
 // checkpoint is what a record holds besides the updater and the terms' states.
 type checkpoint struct {
-	Name    string  // Loop.Name
-	Config  string  // the numbers that a resumed run must share
-	Step    int     // updates done
-	Metrics int64   // length of the metrics file
-	History History // evaluations so far
+	Settings []setting
+	Step     int     // updates done
+	Metrics  int64   // length of the metrics file
+	History  History // evaluations so far
 }
 
-func (s *run[X, Y]) config() string {
-	return fmt.Sprintf("steps=%d batch=%d micro=%d lr=%v schedule=%T%+v maxnorm=%v seed=%d rows=%d terms=%d evalevery=%d",
-		s.Steps, s.Batch, s.Micro, s.LR, s.schedule(), s.schedule(), s.MaxNorm, s.Seed, s.Data.Len(), len(s.Terms), s.EvalEvery)
+// setting is something that a resumed run must share with the one that it resumes.
+type setting struct{ Name, Value string }
+
+// settings lists what decides about the bits of a run.
+func (l *Loop[X, Y]) settings() []setting {
+	s := []setting{
+		{"Name", l.Name},
+		{"Steps", fmt.Sprint(l.Steps)},
+		{"Batch", fmt.Sprint(l.Batch)},
+		{"Micro", fmt.Sprint(l.Micro)},
+		{"LR", fmt.Sprint(l.LR)},
+		{"Schedule", fmt.Sprintf("%#v", l.schedule())},
+		{"MaxNorm", fmt.Sprint(l.MaxNorm)},
+		{"Seed", fmt.Sprint(l.Seed)},
+		{"EvalEvery", fmt.Sprint(l.EvalEvery)},
+		{"MetricsFile", fmt.Sprint(l.MetricsFile != "")},
+		{"number of rows", fmt.Sprint(l.Data.Len())},
+		{"Updater", describe(l.Updater)},
+	}
+	for i, t := range l.Terms {
+		s = append(s, setting{fmt.Sprintf("Terms[%d]", i), describe(t)})
+	}
+	return s
 }
 
-// save writes the checkpoint of a run with the given number of updates done. The metrics
+// Describer is a [Term] or an updater that says how it is set, but for policies and
+// functions: a run with other settings does not resume its checkpoint. The text must be the
+// same in every process. Run asks once, before it restores a checkpoint.
+type Describer interface{ Describe() string }
+
+// describe returns the type of v and, where it is known, how it is set.
+func describe(v any) string {
+	text := fmt.Sprintf("%T", v)
+	if d, ok := v.(Describer); ok {
+		text += " " + d.Describe()
+	}
+	return text
+}
+
+// save writes the checkpoint of the current step, if there is a file for it. The metrics
 // file is made durable first: a checkpoint never refers to lines that are not there.
-func (s *run[X, Y]) save(step int) error {
+func (s *run[X, Y]) save() error {
+	if s.Checkpoint == "" {
+		return nil
+	}
+	if err := s.write(); err != nil {
+		return fmt.Errorf("train: checkpoint at step %d: %w", s.step, err)
+	}
+	return nil
+}
+
+func (s *run[X, Y]) write() error {
 	size, err := s.log.sync()
-	if err != nil || s.Checkpoint == "" {
+	if err != nil {
 		return err
 	}
-	head, err := json.Marshal(checkpoint{s.Name, s.config(), step, size, s.history})
+	head, err := json.Marshal(checkpoint{s.settings, s.step, size, s.history})
 	if err != nil {
 		return err
 	}
 	var params bytes.Buffer
 	if err := s.Updater.Save(&params); err != nil {
-		return fmt.Errorf("train: checkpoint at step %d: %w", step, err)
+		return err
 	}
 	sections := [][]byte{head, params.Bytes()}
 	for _, t := range s.Terms {
@@ -53,98 +95,95 @@ func (s *run[X, Y]) save(step int) error {
 		}
 		sections = append(sections, state)
 	}
-	err = WriteFile(s.Checkpoint, func(w io.Writer) error {
+	return WriteFile(s.Checkpoint, func(w io.Writer) error {
 		return record.Write(w, checkpointKind, version, sections...)
 	})
+}
+
+// open begins a run, from its checkpoint if there is one and it is wanted, and opens the
+// metrics file at the place where the run goes on.
+func (s *run[X, Y]) open() error {
+	if !s.Resume {
+		if s.Checkpoint != "" {
+			// If this run is killed before its first checkpoint, an older one would not
+			// fit the new metrics file.
+			if err := os.Remove(s.Checkpoint); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("train: %w", err)
+			}
+		}
+		return s.log.open(s.MetricsFile, 0)
+	}
+	f, err := os.Open(s.Checkpoint)
+	if errors.Is(err, fs.ErrNotExist) { // nothing was saved: the run begins
+		return s.log.open(s.MetricsFile, 0)
+	}
+	if err == nil {
+		err = s.restore(bufio.NewReader(f))
+		_ = f.Close()
+	}
 	if err != nil {
-		return fmt.Errorf("train: checkpoint at step %d: %w", step, err)
+		return fmt.Errorf("train: resuming from %s: %w", s.Checkpoint, err)
 	}
 	return nil
 }
 
-// open starts a run, from its checkpoint if there is one and it is wanted, and opens the
-// metrics file at the place where the run goes on.
-func (s *run[X, Y]) open() error {
-	var size int64
-	if s.Resume && s.Checkpoint != "" {
-		var err error
-		if size, err = s.restore(); err != nil {
-			return fmt.Errorf("train: resuming from %s: %w", s.Checkpoint, err)
-		}
-	}
-	return s.log.open(s.MetricsFile, size)
-}
-
-func (s *run[X, Y]) restore() (metricsSize int64, err error) {
-	f, err := os.Open(s.Checkpoint)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil // nothing was saved: the run starts at its beginning
-	}
+// restore loads a checkpoint: all of it, or nothing.
+func (s *run[X, Y]) restore(r io.Reader) error {
+	sections, err := record.Read(r, checkpointKind, version)
 	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	sections, err := record.Read(bufio.NewReader(f), checkpointKind, version)
-	if err != nil {
-		return 0, err
+		return err
 	}
 	if len(sections) != 2+len(s.Terms) {
-		return 0, fmt.Errorf("%d sections for %d terms", len(sections), len(s.Terms))
+		return fmt.Errorf("it has %d terms, here there are %d", len(sections)-2, len(s.Terms))
 	}
 	var c checkpoint
 	if err := json.Unmarshal(sections[0], &c); err != nil {
-		return 0, err
+		return err
 	}
-	if c.Name != s.Name || c.Config != s.config() {
-		return 0, fmt.Errorf("it belongs to another run: %q %s; this one is %q %s", c.Name, c.Config, s.Name, s.config())
+	if err := s.same(c.Settings); err != nil {
+		return err
 	}
-	if err := s.Updater.Load(bytes.NewReader(sections[1])); err != nil {
-		return 0, err
+	if err := s.log.open(s.MetricsFile, c.Metrics); err != nil {
+		return err
 	}
-	for i, t := range s.Terms {
-		if st, ok := t.(Stateful); ok {
-			if err := st.Restore(sections[2+i]); err != nil {
-				return 0, err
-			}
-		}
+	if err := s.load(sections[1], sections[2:]); err != nil {
+		_ = s.log.close()
+		return err
 	}
 	s.step, s.history = c.Step, c.History
-	return c.Metrics, nil
+	return nil
 }
 
-// WriteFile writes a file so that, whenever the process is killed, the path holds either
-// the old contents or the new, whole: write fills a temporary file in the same folder,
-// which is made durable and renamed.
-func WriteFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
+// same returns an error that names the first setting that is not that of the checkpoint.
+func (s *run[X, Y]) same(saved []setting) error {
+	for i, want := range s.settings {
+		if i == len(saved) || saved[i].Name != want.Name {
+			return fmt.Errorf("it has no %s", want.Name)
 		}
-	}()
-	w := bufio.NewWriter(f)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil { // the rename itself, where a folder can be synced
-		_ = dir.Sync()
-		_ = dir.Close()
+		if saved[i].Value != want.Value {
+			return fmt.Errorf("it belongs to another run: its %s is %s, here it is %s", want.Name, saved[i].Value, want.Value)
+		}
 	}
 	return nil
+}
+
+// load restores the terms, then the updater, which loads all or nothing itself. If one
+// fails, the terms before it get their states back.
+func (s *run[X, Y]) load(params []byte, states [][]byte) (err error) {
+	for i, t := range s.Terms {
+		st, ok := t.(Stateful)
+		if !ok {
+			continue
+		}
+		before := st.State()
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, st.Restore(before))
+			}
+		}()
+		if err := st.Restore(states[i]); err != nil {
+			return fmt.Errorf("state of Terms[%d]: %w", i, err)
+		}
+	}
+	return s.Updater.Load(bytes.NewReader(params))
 }

@@ -2,14 +2,17 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/prefgrad/prefgrad/policy"
 )
 
 // Data is a training set as a structure of slices: element i of every slice belongs to row
-// i. X and Chosen are required; slices that no term uses may be nil.
+// i. X is required; slices that no term uses may be nil. It is not safe for concurrent use
+// with [Data.CacheRef].
 type Data[X, Y any] struct {
 	X                      []X
 	Chosen, Rejected       []Y       // for demonstrations, Chosen alone
@@ -20,15 +23,19 @@ type Data[X, Y any] struct {
 // Len returns the number of rows.
 func (d *Data[X, Y]) Len() int { return len(d.X) }
 
-// check returns an error unless every slice is nil or has the length of X.
+// check returns an error unless every slice is nil or has the length of X, and replies have
+// tokens.
 func (d *Data[X, Y]) check() error {
 	n := d.Len()
+	if n == 0 {
+		return errors.New("train: Data has no rows")
+	}
 	for _, s := range []struct {
 		name string
 		len  int
 		set  bool
 	}{
-		{"Chosen", len(d.Chosen), true},
+		{"Chosen", len(d.Chosen), d.Chosen != nil},
 		{"Rejected", len(d.Rejected), d.Rejected != nil},
 		{"RefChosen", len(d.RefChosen), d.RefChosen != nil},
 		{"RefRejected", len(d.RefRejected), d.RefRejected != nil},
@@ -39,41 +46,65 @@ func (d *Data[X, Y]) check() error {
 			return fmt.Errorf("train: Data.%s has %d rows, X has %d", s.name, s.len, n)
 		}
 	}
-	if n == 0 {
-		return fmt.Errorf("train: Data has no rows")
+	for _, s := range []struct {
+		name string
+		lens []int
+	}{{"ChosenLen", d.ChosenLen}, {"RejectedLen", d.RejectedLen}} {
+		if i := slices.IndexFunc(s.lens, func(l int) bool { return l < 1 }); i >= 0 {
+			return fmt.Errorf("train: Data.%s[%d] = %d, must be at least 1", s.name, i, s.lens[i])
+		}
 	}
 	return nil
 }
 
 // CacheRef fills RefChosen and RefRejected with the log-probabilities under ref, batch rows
 // at a time: a frozen reference need score the data only once. progress, if not nil, is
-// called with the number of rows done.
+// called with the number of rows done. After an error, which names the row, both are as they
+// were.
 func (d *Data[X, Y]) CacheRef(ctx context.Context, ref policy.Policy[X, Y], batch int, progress func(done int)) error {
+	chosen, rejected, err := d.score(ctx, ref, batch, progress)
+	if err != nil {
+		return fmt.Errorf("train: CacheRef: %w", err)
+	}
+	d.RefChosen, d.RefRejected = chosen, rejected
+	return nil
+}
+
+// score returns the log-probabilities of the replies that there are.
+func (d *Data[X, Y]) score(ctx context.Context, p policy.Policy[X, Y], batch int, progress func(done int)) (chosen, rejected []float64, err error) {
+	if err := d.check(); err != nil {
+		return nil, nil, err
+	}
+	if batch < 1 {
+		return nil, nil, fmt.Errorf("batch = %d, must be at least 1", batch)
+	}
 	n := d.Len()
 	sides := []struct {
-		ys  []Y
-		dst *[]float64
-	}{{d.Chosen, &d.RefChosen}, {d.Rejected, &d.RefRejected}}
-	for _, s := range sides {
-		if s.ys != nil {
-			*s.dst = make([]float64, n)
-		}
-	}
+		name string
+		ys   []Y
+		dst  *[]float64
+	}{{"Chosen", d.Chosen, &chosen}, {"Rejected", d.Rejected, &rejected}}
 	for lo := 0; lo < n; lo += batch {
 		hi := min(lo+batch, n)
 		for _, s := range sides {
 			if s.ys == nil {
 				continue
 			}
-			if err := ref.LogProbs(ctx, (*s.dst)[lo:hi], d.X[lo:hi], s.ys[lo:hi]); err != nil {
-				return fmt.Errorf("train: reference, rows %d to %d: %w", lo, hi-1, err)
+			if *s.dst == nil {
+				*s.dst = make([]float64, n)
+			}
+			if err := p.LogProbs(ctx, (*s.dst)[lo:hi], d.X[lo:hi], s.ys[lo:hi]); err != nil {
+				if i, ok := itemOf(err); ok {
+					err = fmt.Errorf("row %d, %s: %w", lo+i, s.name, err)
+				}
+				return nil, nil, err
 			}
 		}
 		if progress != nil {
 			progress(hi)
 		}
 	}
-	return nil
+	return chosen, rejected, nil
 }
 
 // Batch is some rows of a step.

@@ -29,11 +29,15 @@ func (t *KLPenalty[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key po
 	if t.Lambda == 0 {
 		return nil
 	}
-	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key, m); err != nil {
+	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key); err != nil {
 		return err
 	}
-	return t.r.penalise(ctx, t.Lambda, b, m)
+	_, err := t.r.penalise(ctx, t.Lambda, b, m)
+	return err
 }
+
+// Describe implements [Describer].
+func (t *KLPenalty[X, Y]) Describe() string { return fmt.Sprintf("K=%d Lambda=%v", t.K, t.Lambda) }
 
 // KLBudget is the constrained form of [KLPenalty]: after each step λ moves by projected
 // dual ascent (rloo.Dual), so that KL(π‖π_ref) on the training prompts comes to rest at the
@@ -45,27 +49,36 @@ type KLBudget[X, Y any] struct {
 	K      int       // samples per prompt, at least 2
 	Dual   rloo.Dual // budget, rate and current λ
 
-	r rollouts[X, Y]
+	r  rollouts[X, Y]
+	kl coverage.KLEstimator // of the step so far
 }
 
-var _ Stateful = (*KLBudget[int, int])(nil)
+var (
+	_ Stateful  = (*KLBudget[int, int])(nil)
+	_ Describer = (*KLBudget[int, int])(nil)
+)
 
 // Accumulate implements [Term].
 func (t *KLBudget[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
 	if err := t.Dual.Check(); err != nil {
 		return err
 	}
-	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key, m); err != nil {
+	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key); err != nil {
 		return err
 	}
+	kl, err := t.r.penalise(ctx, t.Dual.Lambda, b, m)
+	t.kl.Merge(kl)
 	m.Set("lambda", t.Dual.Lambda)
-	return t.r.penalise(ctx, t.Dual.Lambda, b, m)
+	return err
 }
+
+// Describe implements [Describer].
+func (t *KLBudget[X, Y]) Describe() string { return fmt.Sprintf("K=%d Dual=%+v", t.K, t.Dual) }
 
 // EndStep implements [Stateful]: it moves λ.
 func (t *KLBudget[X, Y]) EndStep(*Metrics) error {
-	kl := t.r.kl.Result().Value
-	t.r.kl = coverage.KLEstimator{}
+	kl := t.kl.Result().Value
+	t.kl = coverage.KLEstimator{}
 	return t.Dual.Update(kl)
 }
 
@@ -75,10 +88,15 @@ func (t *KLBudget[X, Y]) State() []byte {
 }
 
 // Restore implements [Stateful].
-func (t *KLBudget[X, Y]) Restore(b []byte) error {
-	if len(b) != 8 {
-		return fmt.Errorf("train: state of KLBudget has %d bytes, not 8", len(b))
+func (t *KLBudget[X, Y]) Restore(state []byte) error {
+	if len(state) != 8 {
+		return fmt.Errorf("train: state of KLBudget has %d bytes, not 8", len(state))
 	}
-	t.Dual.Lambda = math.Float64frombits(binary.LittleEndian.Uint64(b))
-	return t.Dual.Check()
+	d := t.Dual
+	d.Lambda = math.Float64frombits(binary.LittleEndian.Uint64(state))
+	if err := d.Check(); err != nil {
+		return err
+	}
+	t.Dual, t.kl = d, coverage.KLEstimator{}
+	return nil
 }

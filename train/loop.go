@@ -1,19 +1,20 @@
 package train
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
-	"github.com/prefgrad/prefgrad/internal/jsonnum"
 	"github.com/prefgrad/prefgrad/policy"
 )
 
 // Loop is one training run. Data, Terms, Updater, Steps, Batch and LR must be set; the zero
-// value of every other field is a sensible choice. Run it once. It is not safe for
-// concurrent use.
+// value of every other field is a sensible choice. Run it once, with terms that no other
+// run has used. It is not safe for concurrent use.
 type Loop[X, Y any] struct {
-	Name    string // what a checkpoint must match, besides the numbers below
+	Name    string // of the run, kept in its checkpoint; see Resume
 	Data    Data[X, Y]
 	Terms   []Term[X, Y]
 	Updater policy.Updater
@@ -31,55 +32,55 @@ type Loop[X, Y any] struct {
 	Eval      func(ctx context.Context, step int, m *Metrics) error
 	EvalEvery int // 0: at the first and the last step only
 
-	MetricsFile     string // JSONL, one line per step and evaluation; "": none
-	Checkpoint      string // file; "": none
-	CheckpointEvery int    // updates between checkpoints; 0: only at the end
-	Resume          bool   // go on from Checkpoint if it is there
+	// MetricsFile is a JSONL file with one line per step and evaluation; "": none. A new
+	// run replaces it. A resumed one cuts it to its length at the checkpoint; it is an
+	// error if it is missing or shorter.
+	MetricsFile string
+
+	// Checkpoint is a file from which the run can go on; "": none. It is replaced
+	// atomically every CheckpointEvery updates, after the last one, and when the context is
+	// cancelled, and holds parameters, optimizer, the terms' states, the position in the
+	// data, and the history. Writing it takes several times its size of memory. A new run
+	// removes an old one.
+	Checkpoint      string
+	CheckpointEvery int // 0: only at the end, or when cancelled
+
+	// Resume goes on from Checkpoint, or begins if it is not there. Name, all numbers of the
+	// Loop, its terms and its updater (see [Describer]) must be those of the checkpoint. The
+	// data must be the same too, but only their number is compared: put a fingerprint of
+	// them, and whatever else matters, into Name.
+	Resume bool
 
 	Progress *Progress // gets one step per update, and may be shared between runs; nil: none
 }
 
-// Run trains, and returns the evaluations. An error names the step, the row of the training
-// set and the field; the last checkpoint is then intact, and so it is if the context is
-// cancelled or the process killed.
+// Run trains, and returns the evaluations. An error names the step (1 is the first, as in the
+// metrics file), the row of the training set and the field; the last checkpoint is then
+// intact. A cancelled context stops the run
+// after the last complete update, of which a checkpoint is left if there is a file for it;
+// the gradient may then hold part of a sum, which the checkpoint does not.
 func (l *Loop[X, Y]) Run(ctx context.Context) (History, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	s := &run[X, Y]{Loop: l, order: newOrder(l.Seed, l.Data.Len()), rows: make([]int, l.Batch)}
-	err := s.open()
-	if err != nil {
+	s := newRun(l)
+	if err := s.open(); err != nil {
 		return nil, err
 	}
-	defer s.log.close()
 	l.Progress.Skip(s.step)
-	for ; s.step < l.Steps; s.step++ {
-		if l.EvalEvery > 0 && s.step%l.EvalEvery == 0 || s.step == 0 {
-			if err := s.evaluate(ctx); err != nil {
-				return s.history, err
-			}
-		}
-		if err := s.update(ctx); err != nil {
-			return s.history, fmt.Errorf("train: step %d: %w", s.step, err)
-		}
-		if l.CheckpointEvery > 0 && (s.step+1)%l.CheckpointEvery == 0 && s.step+1 < l.Steps {
-			if err := s.save(s.step + 1); err != nil {
-				return s.history, err
-			}
-		}
+	err := s.train(ctx)
+	if err == nil {
+		err = s.save()
+	} else if ctx.Err() != nil && !s.torn {
+		err = errors.Join(err, s.save())
 	}
-	if !s.done() {
-		if err := s.evaluate(ctx); err != nil {
-			return s.history, err
-		}
-	}
-	if err := s.save(l.Steps); err != nil {
-		return s.history, err
-	}
-	return s.history, s.log.close()
+	return s.history, cmp.Or(err, s.log.close())
 }
 
 func (l *Loop[X, Y]) check() error {
+	if len(l.Terms) == 0 || l.Updater == nil {
+		panic("train: Loop without Terms or Updater")
+	}
 	if err := l.Data.check(); err != nil {
 		return err
 	}
@@ -87,119 +88,25 @@ func (l *Loop[X, Y]) check() error {
 		name  string
 		value float64
 		ok    bool
+		want  string
 	}{
-		{"Steps", float64(l.Steps), l.Steps > 0},
-		{"Batch", float64(l.Batch), l.Batch > 0},
-		{"Micro", float64(l.Micro), l.Micro >= 0},
-		{"LR", l.LR, l.LR > 0 && !math.IsInf(l.LR, 0)},
-		{"MaxNorm", l.MaxNorm, l.MaxNorm >= 0},
-		{"EvalEvery", float64(l.EvalEvery), l.EvalEvery >= 0},
-		{"CheckpointEvery", float64(l.CheckpointEvery), l.CheckpointEvery >= 0},
+		{"Steps", float64(l.Steps), l.Steps > 0, "positive"},
+		{"Batch", float64(l.Batch), l.Batch > 0, "positive"},
+		{"Micro", float64(l.Micro), l.Micro >= 0, "not negative"},
+		{"LR", l.LR, l.LR > 0 && !notFinite(l.LR), "positive and finite"},
+		{"MaxNorm", l.MaxNorm, l.MaxNorm >= 0, "not negative"},
+		{"EvalEvery", float64(l.EvalEvery), l.EvalEvery >= 0, "not negative"},
+		{"CheckpointEvery", float64(l.CheckpointEvery), l.CheckpointEvery >= 0, "not negative"},
 	} {
 		if !f.ok {
-			return fmt.Errorf("train: Loop.%s = %v", f.name, f.value)
+			return fmt.Errorf("train: Loop.%s = %v, must be %s", f.name, f.value, f.want)
 		}
 	}
-	if len(l.Terms) == 0 || l.Updater == nil {
-		panic("train: Loop without Terms or Updater")
+	if l.Steps > math.MaxInt/l.Batch {
+		return fmt.Errorf("train: Loop.Steps = %d times Loop.Batch = %d is more than can be counted", l.Steps, l.Batch)
+	}
+	if l.Resume && l.Checkpoint == "" {
+		return errors.New("train: Loop.Resume without Loop.Checkpoint")
 	}
 	return nil
-}
-
-// run is the state of a Loop in progress.
-type run[X, Y any] struct {
-	*Loop[X, Y]
-	order   *order
-	rows    []int
-	batch   Batch[X, Y]
-	step    int // updates done
-	metrics Metrics
-	history History
-	log     metricsFile
-}
-
-// update makes one step: all terms on all micro-batches, then the optimizer.
-func (s *run[X, Y]) update(ctx context.Context) error {
-	m := &s.metrics
-	m.Reset()
-	first := s.step * s.Batch
-	s.order.rows(s.rows, first)
-	s.batch.Rows = s.Batch
-	micro := s.Micro
-	if micro == 0 {
-		micro = s.Batch
-	}
-	for lo := 0; lo < s.Batch; lo += micro {
-		s.batch.gather(&s.Data, s.rows[lo:min(lo+micro, s.Batch)], uint64(first+lo))
-		for i, t := range s.Terms {
-			// A seed of its own keeps the draws of two terms independent.
-			key := policy.Key{Seed: s.Seed + uint64(i)<<32, Step: uint64(s.step)}
-			if err := t.Accumulate(ctx, &s.batch, key, m); err != nil {
-				return err
-			}
-		}
-	}
-	if v, ok := m.Get("loss"); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
-		return fmt.Errorf("loss = %v", v)
-	}
-	lr := s.LR * s.schedule().Factor(s.step, s.Steps)
-	maxNorm := s.MaxNorm
-	if maxNorm == 0 {
-		maxNorm = math.Inf(1)
-	}
-	norm, err := s.Updater.Update(ctx, lr, 1, maxNorm)
-	if err != nil {
-		return err
-	}
-	m.Set("grad_norm", norm)
-	m.Set("learning_rate", lr)
-	m.Set("epoch", float64(first+s.Batch)/float64(s.Data.Len()))
-	for _, t := range s.Terms {
-		if st, ok := t.(Stateful); ok {
-			if err := st.EndStep(m); err != nil {
-				return err
-			}
-		}
-	}
-	s.Progress.Add(1, func() string { return summary(m) })
-	return s.log.write(s.step+1, m)
-}
-
-func (l *Loop[X, Y]) schedule() Schedule {
-	if l.Schedule == nil {
-		return Constant{}
-	}
-	return l.Schedule
-}
-
-// done reports whether the evaluation of the current step is already in the history.
-func (s *run[X, Y]) done() bool {
-	return s.Eval == nil || len(s.history) > 0 && s.history[len(s.history)-1].Step == s.step
-}
-
-func (s *run[X, Y]) evaluate(ctx context.Context) error {
-	if s.done() {
-		return nil
-	}
-	var m Metrics
-	if err := s.Eval(ctx, s.step, &m); err != nil {
-		return fmt.Errorf("train: evaluation at step %d: %w", s.step, err)
-	}
-	e := Evaluation{Step: s.step, Values: map[string]jsonnum.Float{}}
-	for k, v := range m.All() {
-		e.Values[k] = jsonnum.Float(v)
-	}
-	s.history = append(s.history, e)
-	return s.log.write(s.step, &m)
-}
-
-// summary picks what a progress line has room for.
-func summary(m *Metrics) string {
-	out := ""
-	for _, k := range []string{"loss", "rewards/accuracies", "objective/kl", "objective/scores"} {
-		if v, ok := m.Get(k); ok {
-			out += fmt.Sprintf("  %s %.3g", k, v)
-		}
-	}
-	return out
 }

@@ -1,15 +1,16 @@
 package train
 
 import (
+	"encoding/json"
 	"iter"
-	"strconv"
 
 	"github.com/prefgrad/prefgrad/coverage"
 	"github.com/prefgrad/prefgrad/internal/jsonnum"
 )
 
 // Metrics collects named numbers, in the order of their first mention. What is reported
-// several times, as by the micro-batches of one step, is combined. The zero value is ready
+// several times under one name, by the micro-batches of a step or by several terms, is
+// combined, so one name must always be reported by the same method. The zero value is ready
 // to use. It is not safe for concurrent use.
 type Metrics struct {
 	entries []metric
@@ -18,7 +19,8 @@ type Metrics struct {
 type metric struct {
 	name     string
 	sum, n   float64
-	estimate *coverage.KLEstimator
+	sampled  bool // the value is that of estimate, not sum/n
+	estimate coverage.KLEstimator
 }
 
 func (m *Metrics) find(name string) *metric {
@@ -31,7 +33,8 @@ func (m *Metrics) find(name string) *metric {
 	return &m.entries[len(m.entries)-1]
 }
 
-// Mean adds n values with the given sum to the mean called name.
+// Mean adds n values with the given sum to the mean called name. The mean of no values is
+// NaN.
 func (m *Metrics) Mean(name string, sum float64, n int) {
 	e := m.find(name)
 	e.sum += sum
@@ -55,9 +58,7 @@ func (m *Metrics) Set(name string, v float64) {
 // values: name, and name with "_se" for its standard error.
 func (m *Metrics) Estimate(name string, o coverage.KLEstimator) {
 	e := m.find(name)
-	if e.estimate == nil {
-		e.estimate = new(coverage.KLEstimator)
-	}
+	e.sampled = true
 	e.estimate.Merge(o)
 }
 
@@ -68,7 +69,7 @@ func (m *Metrics) Reset() { m.entries = m.entries[:0] }
 func (m *Metrics) All() iter.Seq2[string, float64] {
 	return func(yield func(string, float64) bool) {
 		for _, e := range m.entries {
-			if e.estimate == nil {
+			if !e.sampled {
 				if !yield(e.name, e.sum/e.n) {
 					return
 				}
@@ -95,22 +96,25 @@ func (m *Metrics) Get(name string) (float64, bool) {
 // MarshalJSON writes one object, in order. Numbers that JSON lacks are the strings
 // "Infinity", "-Infinity" and "NaN".
 func (m *Metrics) MarshalJSON() ([]byte, error) {
-	b := []byte{'{'}
-	for k, v := range m.All() {
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(strconv.AppendQuote(b, k), ':')
-		num, err := jsonnum.Float(v).MarshalJSON()
-		if err != nil {
-			return nil, err
-		}
-		b = append(b, num...)
-	}
-	return append(b, '}'), nil
+	return append(m.appendJSON([]byte{'{'}), '}'), nil
 }
 
-// Evaluation is what the evaluation hook reported before an update.
+// appendJSON appends the members of the object, with commas between them.
+func (m *Metrics) appendJSON(b []byte) []byte {
+	first := true
+	for k, v := range m.All() {
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		name, _ := json.Marshal(k) // neither a string nor a Float fails
+		value, _ := jsonnum.Float(v).MarshalJSON()
+		b = append(append(append(b, name...), ':'), value...)
+	}
+	return b
+}
+
+// Evaluation is what the evaluation hook reported.
 type Evaluation struct {
 	Step   int // number of updates so far
 	Values map[string]jsonnum.Float

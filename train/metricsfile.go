@@ -2,6 +2,7 @@ package train
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ type metricsFile struct {
 	f    *os.File
 	w    *bufio.Writer
 	size int64
+	line []byte
 }
 
 // open opens path, cuts it to size bytes, and goes on behind them.
@@ -21,13 +23,17 @@ func (l *metricsFile) open(path string, size int64) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	flags := os.O_RDWR
+	if size == 0 {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
-		return err
+		return fmt.Errorf("train: metrics file: %w", err)
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() < size {
-		err = fmt.Errorf("train: %s has %d bytes, the checkpoint knows of %d", path, info.Size(), size)
+		err = fmt.Errorf("train: metrics file %s has %d bytes, the checkpoint knows of %d", path, info.Size(), size)
 	}
 	if err == nil {
 		err = f.Truncate(size)
@@ -39,7 +45,7 @@ func (l *metricsFile) open(path string, size int64) error {
 		_ = f.Close()
 		return err
 	}
-	*l = metricsFile{f, bufio.NewWriter(f), size}
+	*l = metricsFile{f: f, w: bufio.NewWriter(f), size: size}
 	return nil
 }
 
@@ -48,16 +54,12 @@ func (l *metricsFile) write(step int, m *Metrics) error {
 	if l.f == nil {
 		return nil
 	}
-	values, err := m.MarshalJSON()
-	if err != nil {
-		return err
+	l.line = strconv.AppendInt(append(l.line[:0], `{"step":`...), int64(step), 10)
+	if len(m.entries) > 0 {
+		l.line = m.appendJSON(append(l.line, ','))
 	}
-	line := append(strconv.AppendInt([]byte(`{"step":`), int64(step), 10), ',')
-	if len(values) == 2 {
-		line = line[:len(line)-1]
-	}
-	line = append(append(line, values[1:]...), '\n')
-	n, err := l.w.Write(line)
+	l.line = append(l.line, '}', '\n')
+	n, err := l.w.Write(l.line)
 	l.size += int64(n)
 	return err
 }
@@ -77,10 +79,7 @@ func (l *metricsFile) close() error {
 	if l.f == nil {
 		return nil
 	}
-	err := l.w.Flush()
-	if e := l.f.Close(); err == nil {
-		err = e
-	}
+	err := cmp.Or(l.w.Flush(), l.f.Close())
 	l.f = nil
 	return err
 }

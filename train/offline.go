@@ -3,14 +3,16 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/prefgrad/prefgrad/loss"
 	"github.com/prefgrad/prefgrad/policy"
 )
 
 // Offline is a pairwise loss on the preference pairs of the training set, averaged over
-// the rows of a step: DPO, IPO and their relatives. Data needs Rejected, and whatever else
-// the loss uses.
+// the rows of a step: DPO, IPO and their relatives. Data needs Chosen, Rejected, and whatever
+// else the loss uses; one with a reference panics without RefChosen and RefRejected.
 //
 // It reports "loss" and, under the names that TRL gives them, "rewards/chosen",
 // "rewards/rejected", "rewards/margins" (of the score that the loss really uses),
@@ -32,8 +34,8 @@ type Offline[X, Y any] struct {
 
 // Accumulate implements [Term].
 func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy.Key, m *Metrics) error {
-	if b.Rejected == nil {
-		return errors.New("train: Offline needs Data.Rejected")
+	if b.Chosen == nil || b.Rejected == nil {
+		return errors.New("train: Offline needs Data.Chosen and Data.Rejected")
 	}
 	if err := t.forward(ctx, b); err != nil {
 		return err
@@ -42,8 +44,8 @@ func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy
 	if err != nil {
 		return rowError(b, err, 1)
 	}
-	if err := finiteLoss(b, t.out.Loss); err != nil {
-		return err
+	if i := slices.IndexFunc(t.out.Loss, notFinite); i >= 0 {
+		return rowError(b, t.culprit(i), 1)
 	}
 	t.report(total, float64(b.Rows), m)
 	for i := range b.X {
@@ -51,6 +53,24 @@ func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy
 		t.logp[2*i+1] = t.out.Rejected[i] / float64(b.Rows)
 	}
 	return t.pass.Pullback(ctx, t.logp)
+}
+
+// Describe implements [Describer]: the loss with its parameters.
+func (t *Offline[X, Y]) Describe() string { return fmt.Sprintf("%#v", t.Loss) }
+
+// culprit returns the error for pair i, whose loss is not finite. It names the
+// log-probability that made it so, where there is one.
+func (t *Offline[X, Y]) culprit(i int) error {
+	v := t.out.Loss[i]
+	for _, f := range []struct {
+		name string
+		logp []float64
+	}{{"Chosen", t.pairs.Chosen}, {"Rejected", t.pairs.Rejected}, {"RefChosen", t.pairs.RefChosen}, {"RefRejected", t.pairs.RefRejected}} {
+		if f.logp != nil && notFinite(f.logp[i]) {
+			return &loss.InputError{Field: f.name, Index: i, Value: f.logp[i], Reason: fmt.Sprintf("the pair's loss is %v", v)}
+		}
+	}
+	return &loss.InputError{Field: "Loss", Index: i, Value: v, Reason: "not finite"}
 }
 
 // forward scores both replies of each row, side by side: a policy can share the work on
@@ -66,7 +86,7 @@ func (t *Offline[X, Y]) forward(ctx context.Context, b *Batch[X, Y]) error {
 		t.ys = append(t.ys, b.Chosen[i], b.Rejected[i])
 	}
 	if err := t.pass.Forward(ctx, t.logp, t.xs, t.ys); err != nil {
-		return rowError(b, err, 2)
+		return rowError(b, err, 2, "Chosen", "Rejected")
 	}
 	p := loss.Pairs{
 		Chosen: resize(t.pairs.Chosen, n), Rejected: resize(t.pairs.Rejected, n),

@@ -30,7 +30,7 @@ type Online[X, Y any] struct {
 
 // Accumulate implements [Term].
 func (t *Online[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
-	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key, m); err != nil {
+	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key); err != nil {
 		return err
 	}
 	s := &t.r.samples
@@ -38,15 +38,19 @@ func (t *Online[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key polic
 	if err := t.Reward(ctx, s.Reward, t.r.xs, t.r.ys); err != nil {
 		return fmt.Errorf("reward: %w", rowError(b, err, t.K))
 	}
-	total, err := loss.RLHF{Beta: t.Beta}.Eval(t.r.out, *s)
+	total, err := loss.RLHF{Beta: t.Beta}.Eval(loss.SamplesOut{LogProb: t.r.weights}, *s)
 	if err != nil {
 		return rowError(b, err, t.K)
 	}
 	m.Mean("objective/scores", sum(s.Reward), len(s.Reward))
 	m.Mean("objective/rlhf_reward", -total.Sum, total.Count)
 	m.Mean("frac_reward_zero_std", constantGroups(s.Reward, t.K), b.Len())
-	return t.r.finish(ctx, total, b.Rows, m)
+	_, err = t.r.finish(ctx, total, b, m)
+	return err
 }
+
+// Describe implements [Describer].
+func (t *Online[X, Y]) Describe() string { return fmt.Sprintf("K=%d Beta=%v", t.K, t.Beta) }
 
 // constantGroups counts the groups of k equal rewards.
 func constantGroups(r []float64, k int) float64 {

@@ -10,8 +10,8 @@ import (
 )
 
 // Progress shows how far a task has come: a bar with rate and time to go on a terminal, a
-// plain line every few seconds elsewhere. A nil *Progress shows nothing. It is safe for
-// concurrent use.
+// plain line every few seconds elsewhere. [NewProgress] makes one; a nil *Progress shows
+// nothing. It is safe for concurrent use.
 type Progress struct {
 	mu       sync.Mutex
 	w        io.Writer
@@ -21,16 +21,17 @@ type Progress struct {
 	begin    time.Time
 	last     time.Time
 	done     int
-	skipped  int // of done: not the work of this process
+	skipped  int              // of done: not the work of this process
+	now      func() time.Time // time.Now, but for tests
 }
 
-// NewProgress returns a progress of total steps, written to w. A terminal is recognised if
-// w is an [*os.File]. A nil w gives nil.
+// NewProgress returns a progress of total steps, written to w; a total of 0 is one that is
+// not known. A terminal is recognised if w is an [*os.File]. A nil w gives nil.
 func NewProgress(w io.Writer, label string, total int) *Progress {
 	if w == nil {
 		return nil
 	}
-	p := &Progress{w: w, label: label, total: total, begin: time.Now()}
+	p := &Progress{w: w, label: label, total: total, begin: time.Now(), now: time.Now}
 	if f, ok := w.(*os.File); ok {
 		if info, err := f.Stat(); err == nil {
 			p.terminal = info.Mode()&os.ModeCharDevice != 0
@@ -53,7 +54,7 @@ func (p *Progress) Add(n int, info func() string) {
 	if p.terminal {
 		every = 100 * time.Millisecond
 	}
-	now := time.Now()
+	now := p.now()
 	if now.Sub(p.last) < every {
 		return
 	}
@@ -87,25 +88,32 @@ func (p *Progress) Done(text string) {
 	if p.terminal {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
-	fmt.Fprintf(p.w, "%s: done in %s  %s\n", p.label, round(time.Since(p.begin)), text)
+	if text != "" {
+		text = "  " + text
+	}
+	fmt.Fprintf(p.w, "%s: done in %s%s\n", p.label, round(p.now().Sub(p.begin)), text)
 }
 
 func (p *Progress) line(text string) {
-	elapsed := time.Since(p.begin)
-	rate := float64(p.done-p.skipped) / elapsed.Seconds()
-	left := "?"
-	if rate > 0 {
-		left = round(time.Duration(float64(p.total-p.done) / rate * float64(time.Second))).String()
+	rate := float64(p.done-p.skipped) / p.now().Sub(p.begin).Seconds()
+	status := fmt.Sprintf("%d  %.3g/s%s", p.done, rate, text)
+	bar := ""
+	if p.total > 0 {
+		left := "?"
+		if rate > 0 {
+			left = round(time.Duration(float64(p.total-p.done) / rate * float64(time.Second))).String()
+		}
+		share := float64(p.done) / float64(p.total)
+		status = fmt.Sprintf("%3.0f%% %d/%d  %.3g/s  ETA %s%s", 100*share, p.done, p.total, rate, left, text)
+		const width = 24
+		n := min(width, int(share*width))
+		bar = " [" + strings.Repeat("#", n) + strings.Repeat("·", width-n) + "]"
 	}
-	share := float64(p.done) / float64(max(1, p.total))
-	status := fmt.Sprintf("%3.0f%% %d/%d  %.3g/s  ETA %s%s", 100*share, p.done, p.total, rate, left, text)
-	if !p.terminal {
+	if p.terminal {
+		fmt.Fprintf(p.w, "\r\x1b[K%s%s %s", p.label, bar, status)
+	} else {
 		fmt.Fprintf(p.w, "%s: %s\n", p.label, status)
-		return
 	}
-	const width = 24
-	n := min(width, int(share*width))
-	fmt.Fprintf(p.w, "\r\x1b[K%s [%s%s] %s", p.label, strings.Repeat("#", n), strings.Repeat("·", width-n), status)
 }
 
 func round(d time.Duration) time.Duration {

@@ -16,12 +16,11 @@ type rollouts[X, Y any] struct {
 	xs      []X
 	ys      []Y
 	samples loss.Samples
-	ratio   []float64
-	out     loss.SamplesOut
-	kl      coverage.KLEstimator // of the step so far
+	weights []float64
+	ratios  []float64
 }
 
-func (r *rollouts[X, Y]) draw(ctx context.Context, p policy.Learner[X, Y], ref policy.Policy[X, Y], k int, b *Batch[X, Y], key policy.Key, m *Metrics) error {
+func (r *rollouts[X, Y]) draw(ctx context.Context, p policy.Learner[X, Y], ref policy.Policy[X, Y], k int, b *Batch[X, Y], key policy.Key) error {
 	if k < 2 {
 		return fmt.Errorf("train: K = %d, a leave-one-out baseline needs at least 2", k)
 	}
@@ -37,10 +36,9 @@ func (r *rollouts[X, Y]) draw(ctx context.Context, p policy.Learner[X, Y], ref p
 	}
 	s := &r.samples
 	s.K, s.LogProb, s.Ref = k, resize(s.LogProb, n), resize(s.Ref, n)
-	r.ratio = resize(r.ratio, n)
-	r.out = loss.SamplesOut{LogProb: resize(r.out.LogProb, n), Loss: resize(r.out.Loss, n)}
+	r.weights = resize(r.weights, n)
 	if err := p.Sample(ctx, policy.Draws[Y]{Y: r.ys}, b.X, b.ID, k, key); err != nil {
-		return rowError(b, err, k)
+		return rowError(b, err, 1)
 	}
 	if err := r.pass.Forward(ctx, s.LogProb, r.xs, r.ys); err != nil {
 		return rowError(b, err, k)
@@ -48,31 +46,33 @@ func (r *rollouts[X, Y]) draw(ctx context.Context, p policy.Learner[X, Y], ref p
 	if err := ref.LogProbs(ctx, s.Ref, r.xs, r.ys); err != nil {
 		return fmt.Errorf("reference: %w", rowError(b, err, k))
 	}
-	for i, lp := range s.LogProb {
-		r.ratio[i] = lp - s.Ref[i]
-	}
-	var e coverage.KLEstimator
-	if err := e.Add(r.ratio, k); err != nil {
-		return err
-	}
-	r.kl.Merge(e)
-	m.Estimate("objective/kl", e)
 	return nil
 }
 
-// finish scales the weights to the step's denominator and pulls them back.
-func (r *rollouts[X, Y]) finish(ctx context.Context, t loss.Total, rows int, m *Metrics) error {
-	div := float64(rows * r.samples.K)
+// finish reports the loss and the KL, which it returns too, scales the weights that the
+// loss has left to the step's denominator, and pulls them back.
+func (r *rollouts[X, Y]) finish(ctx context.Context, t loss.Total, b *Batch[X, Y], m *Metrics) (coverage.KLEstimator, error) {
+	s := &r.samples
+	r.ratios = resize(r.ratios, len(s.LogProb))
+	for i, lp := range s.LogProb {
+		r.ratios[i] = lp - s.Ref[i]
+	}
+	var kl coverage.KLEstimator
+	if err := kl.Add(r.ratios, s.K); err != nil {
+		return kl, err
+	}
+	m.Estimate("objective/kl", kl)
+	div := float64(b.Rows * s.K)
 	m.Sum("loss", t.Sum/div)
-	scale(r.out.LogProb, 1/div)
-	return r.pass.Pullback(ctx, r.out.LogProb)
+	scale(r.weights, 1/div)
+	return kl, r.pass.Pullback(ctx, r.weights)
 }
 
 // penalise adds λ·KL: what KLPenalty and KLBudget share.
-func (r *rollouts[X, Y]) penalise(ctx context.Context, lambda float64, b *Batch[X, Y], m *Metrics) error {
-	t, err := loss.KLPenalty{Lambda: lambda}.Eval(r.out, r.samples)
+func (r *rollouts[X, Y]) penalise(ctx context.Context, lambda float64, b *Batch[X, Y], m *Metrics) (coverage.KLEstimator, error) {
+	t, err := loss.KLPenalty{Lambda: lambda}.Eval(loss.SamplesOut{LogProb: r.weights}, r.samples)
 	if err != nil {
-		return rowError(b, err, r.samples.K)
+		return coverage.KLEstimator{}, rowError(b, err, r.samples.K)
 	}
-	return r.finish(ctx, t, b.Rows, m)
+	return r.finish(ctx, t, b, m)
 }

@@ -2,6 +2,10 @@ package train
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
 
 	"github.com/prefgrad/prefgrad/loss"
 	"github.com/prefgrad/prefgrad/policy"
@@ -12,32 +16,43 @@ import (
 // set's mean length, makes the loss one per token and gives long and short replies' tokens
 // the same weight, whatever the micro-batches are.
 //
-// It reports "loss" and, where Data.ChosenLen is there, "nll_per_token". It is not safe for
-// concurrent use.
+// It reports "loss" and, where Data.ChosenLen is there, "nll_per_token". A reply of
+// probability 0 is an error. It is not safe for concurrent use.
 type Supervised[X, Y any] struct {
 	Policy       policy.Trainable[X, Y]
-	TokensPerRow float64 // divisor of a row's loss; 0 means 1
+	TokensPerRow float64 // divisor of a row's loss, positive and finite; 0: 1
 
 	pass    policy.Pass[X, Y]
 	logp, w []float64
-	losses  []float64
 }
+
+var _ Describer = (*Supervised[int, int])(nil)
 
 // Accumulate implements [Term].
 func (t *Supervised[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy.Key, m *Metrics) error {
+	if b.Chosen == nil {
+		return errors.New("train: Supervised needs Data.Chosen")
+	}
+	div := t.TokensPerRow
+	if div == 0 {
+		div = 1
+	}
+	if !(div > 0) || math.IsInf(div, 0) {
+		return fmt.Errorf("train: Supervised.TokensPerRow = %v, must be positive and finite, or 0 for 1", div)
+	}
+	div *= float64(b.Rows)
 	if t.pass == nil {
 		t.pass = t.Policy.NewPass()
 	}
-	n := b.Len()
-	t.logp, t.w, t.losses = resize(t.logp, n), resize(t.w, n), resize(t.losses, n)
+	t.logp, t.w = resize(t.logp, b.Len()), resize(t.w, b.Len())
 	if err := t.pass.Forward(ctx, t.logp, b.X, b.Chosen); err != nil {
 		return rowError(b, err, 1)
 	}
-	total, err := loss.NLL{}.Eval(t.losses, t.w, t.logp)
-	if err != nil {
-		return rowError(b, err, 1)
+	if i := slices.IndexFunc(t.logp, notFinite); i >= 0 {
+		return rowError(b, &loss.InputError{Field: "Chosen", Index: i, Value: t.logp[i], Reason: "not finite"}, 1)
 	}
-	if err := finiteLoss(b, t.losses); err != nil {
+	total, err := loss.NLL{}.Eval(nil, t.w, t.logp)
+	if err != nil {
 		return err
 	}
 	if b.ChosenLen != nil {
@@ -47,11 +62,10 @@ func (t *Supervised[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ pol
 		}
 		m.Mean("nll_per_token", total.Sum, tokens)
 	}
-	div := float64(b.Rows)
-	if t.TokensPerRow != 0 {
-		div *= t.TokensPerRow
-	}
 	m.Sum("loss", total.Sum/div)
 	scale(t.w, 1/div)
 	return t.pass.Pullback(ctx, t.w)
 }
+
+// Describe implements [Describer].
+func (t *Supervised[X, Y]) Describe() string { return fmt.Sprintf("TokensPerRow=%v", t.TokensPerRow) }

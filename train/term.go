@@ -14,7 +14,8 @@ import (
 type Term[X, Y any] interface {
 	// Accumulate adds the term's gradient on the rows of b, divided by b.Rows, to the
 	// policy's, and reports to m: the part of the loss under "loss", and what else there
-	// is to know. Draws use key. An error names the row of the training set.
+	// is to know. It is called for one micro-batch after another, with the same key; draws
+	// for row i use the stream of prompt b.ID[i]. An error names the row of the training set.
 	Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error
 }
 
@@ -22,34 +23,42 @@ type Term[X, Y any] interface {
 type Stateful interface {
 	// EndStep is called once after the update of a step, with all that the step reported.
 	EndStep(m *Metrics) error
+	// State returns the state between two steps, to the bit.
 	State() []byte
-	Restore([]byte) error
+	// Restore takes what State returned; after an error the state is as it was.
+	Restore(state []byte) error
 }
 
-// rowError names the row of the training set in an error about item i of a batch, with per
-// items for each row.
-func rowError[X, Y any](b *Batch[X, Y], err error, per int) error {
+// itemOf returns the index that an error about one item of a batch has.
+func itemOf(err error) (index int, ok bool) {
 	var item *policy.ItemError
 	var in *loss.InputError
 	switch {
 	case errors.As(err, &item):
-		return fmt.Errorf("row %d: %w", b.Row[item.Index/per], err)
+		return item.Index, true
 	case errors.As(err, &in):
-		return fmt.Errorf("row %d: %w", b.Row[in.Index/per], err)
+		return in.Index, true
 	}
-	return err
+	return 0, false
 }
 
-// finiteLoss returns an error for the first loss that is not finite. Its field and row are
-// named, so that the pair can be looked at.
-func finiteLoss[X, Y any](b *Batch[X, Y], values []float64) error {
-	for i, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("row %d: %w", b.Row[i], &loss.InputError{Field: "Loss", Index: i, Value: v, Reason: "not finite"})
-		}
+// rowError names the row of the training set in an error about an item of a batch that has
+// per items for each row, and which of them it is: by a name, or as a sample.
+func rowError[X, Y any](b *Batch[X, Y], err error, per int, names ...string) error {
+	i, ok := itemOf(err)
+	if !ok || i < 0 || i/per >= len(b.Row) {
+		return err
 	}
-	return nil
+	part := ""
+	if len(names) == per {
+		part = ", " + names[i%per]
+	} else if per > 1 {
+		part = fmt.Sprintf(", sample %d", i%per)
+	}
+	return fmt.Errorf("row %d%s: %w", b.Row[i/per], part, err)
 }
+
+func notFinite(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
 // resize returns s with length n; its contents are unspecified.
 func resize[T any](s []T, n int) []T {
