@@ -1,0 +1,155 @@
+package served
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// open opens a fake without delays.
+func open(t testing.TB, f *fake, c Config) (*Model, error) {
+	t.Helper()
+	c.URL = f.start(t)
+	return Open(context.Background(), c)
+}
+
+func mustOpen(t testing.TB, f *fake, c Config) *Model {
+	t.Helper()
+	m, err := open(t, f, c)
+	require.NoError(t, err)
+	return m
+}
+
+var protocols = []Protocol{LlamaCPP, VLLM, Echo}
+
+func TestProbeAccepts(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(p.String(), func(t *testing.T) {
+			f := newFake(p)
+			f.noise = 0.02
+			m := mustOpen(t, f, Config{EOS: "</s>"})
+			r := m.Report()
+			assert.Equal(t, p, r.Protocol, "found by itself")
+			assert.Equal(t, "table", r.Model)
+			assert.Equal(t, "</s>", r.EOS)
+			assert.Equal(t, p != Echo, r.IDs)
+			assert.True(t, r.Seeds)
+			assert.InDelta(t, 0.005, float64(r.MeanNoise), 0.002, "the noise put in, uniform within 0.01 of 0")
+			assert.LessOrEqual(t, float64(r.MaxNoise), 0.01)
+			assert.Greater(t, r.Drawn, 250)
+			assert.GreaterOrEqual(t, r.Compared, 20)
+			assert.NotEmpty(t, r.Fixed)
+		})
+	}
+}
+
+func TestProbeRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		on    []Protocol
+		spoil func(f *fake)
+		check string
+		says  string
+	}{
+		{"shifted by a token", []Protocol{VLLM, Echo}, func(f *fake) { f.shift = true }, "shift", "shifted by one token"},
+		{"shifted without BOS", []Protocol{Echo}, func(f *fake) { f.noBOS = true }, "shift", "set Config.BOS"},
+		{"echo ignored", []Protocol{Echo}, func(f *fake) { f.ignoreEcho = true }, "echo", "echo is ignored"},
+		{"chat logprobs", []Protocol{Echo}, func(f *fake) { f.chat = true }, "echo", "protocol llamacpp"},
+		{"top-k stays on", protocols, func(f *fake) { f.topK = 20 }, "truncation", "truncates"},
+		{"min-p stays on", protocols, func(f *fake) { f.minP = 0.3 }, "truncation", "truncates"},
+		{"top-k far out", protocols, func(f *fake) { f.topK = 40 }, "truncation", "truncates"},
+		{"greedy", protocols, func(f *fake) { f.greedy = true }, "variation", "temperature or the seed is ignored"},
+		{"noise beyond tolerance", protocols, func(f *fake) { f.noise = 2 }, "agreement", "Config.Tolerance"},
+		{"forced token ignored", []Protocol{LlamaCPP}, func(f *fake) { f.bias = true }, "agreement", "logit_bias is ignored"},
+		{"null among scores", []Protocol{VLLM}, func(f *fake) { f.nullAt = 38 }, "agreement", "no log-probability"},
+	} {
+		for _, p := range tc.on {
+			t.Run(tc.name+"/"+p.String(), func(t *testing.T) {
+				f := newFake(p)
+				tc.spoil(f)
+				_, err := open(t, f, Config{EOS: "</s>"})
+				var probe *ProbeError
+				require.ErrorAs(t, err, &probe)
+				assert.Equal(t, tc.check, probe.Check)
+				assert.ErrorContains(t, err, tc.says)
+			})
+		}
+	}
+}
+
+// TestProbeBOS: with the text that the server wants, its numbers are right.
+func TestProbeBOS(t *testing.T) {
+	f := newFake(Echo)
+	f.noBOS = true
+	m := mustOpen(t, f, Config{EOS: "</s>", BOS: "<s>"})
+	s, err := m.Score(context.Background(), Prompt{Text: "the"}, Reply{Text: " dog"})
+	require.NoError(t, err)
+	assert.InDelta(t, f.want("<s>the", " dog", false), s.LogProb, 1e-12)
+}
+
+func TestProbeZeroTokens(t *testing.T) {
+	for _, zero := range []string{"none", "one", "unlimited", "refused"} {
+		f := newFake(Echo)
+		f.zero = zero
+		m := mustOpen(t, f, Config{EOS: "</s>"})
+		assert.Equal(t, zero, m.Report().ZeroTokens)
+		s, err := m.Score(context.Background(), Prompt{Text: "a dog"}, Reply{Text: " over the"})
+		require.NoError(t, err, zero)
+		assert.InDelta(t, f.want("a dog", " over the", false), s.LogProb, 1e-12, zero)
+	}
+}
+
+// TestProbeStrict: a server that refuses vLLM's fields is asked without them.
+func TestProbeStrict(t *testing.T) {
+	f := newFake(Echo)
+	f.strict, f.maxTop = true, 5
+	m := mustOpen(t, f, Config{EOS: "</s>"})
+	_, err := m.Draw(context.Background(), Prompt{Text: "the"}, 1)
+	assert.NoError(t, err)
+}
+
+func TestProbeSeeds(t *testing.T) {
+	f := newFake(LlamaCPP)
+	f.wobble = true
+	assert.False(t, mustOpen(t, f, Config{}).Report().Seeds)
+}
+
+func TestProbeFunction(t *testing.T) {
+	f := newFake(LlamaCPP)
+	r, err := Probe(context.Background(), Config{URL: f.start(t)})
+	require.NoError(t, err)
+	assert.Equal(t, len(f.vocab), r.Vocab)
+	f = newFake(LlamaCPP)
+	_, err = Probe(context.Background(), Config{URL: f.start(t), Protocol: VLLM})
+	assert.ErrorContains(t, err, "does not answer as protocol vllm")
+}
+
+// want is the log-probability of a reply by the fake's formula.
+func (f *fake) want(prompt, reply string, end bool) float64 {
+	ids, last := f.encode(reply, false), f.encode(prompt, true)
+	if end {
+		ids = append(ids, 1)
+	}
+	prev, sum := last[len(last)-1], 0.0
+	for _, id := range ids {
+		sum += f.logProbs(prev, 1)[id]
+		prev = id
+	}
+	return sum
+}
+
+func TestRank(t *testing.T) {
+	list := []float64{math.Log(0.5), math.Log(0.3), math.Log(0.1)}
+	assert.InDelta(t, 0.25, rank(list[0], list, 0.5), 1e-12, "half of the first")
+	assert.InDelta(t, 0.65, rank(list[1], list, 0.5), 1e-12)
+	assert.InDelta(t, 0.95, rank(math.Log(0.05), list, 0.5), 1e-12, "behind the list")
+}
+
+func TestBinomialTail(t *testing.T) {
+	assert.Equal(t, 1.0, binomialTail(0, 0, 0.1))
+	assert.InDelta(t, 1, binomialTail(10, 100, 0.1), 1e-12)
+	assert.InDelta(t, math.Pow(0.9, 100), binomialTail(0, 100, 0.1), 1e-12, "the bound is exact at the end")
+}
