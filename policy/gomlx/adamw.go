@@ -44,12 +44,6 @@ func (m *Model) AdamW() *AdamW {
 
 var _ policy.Updater = (*AdamW)(nil)
 
-// Programs of an optimizer.
-const (
-	norming  kind = iota + 16 // Σ g²
-	updating                  // θ, m, v of the next step
-)
-
 // Update implements [policy.Updater]. An error after the norm was found to be finite
 // comes from the backend and leaves the model without parameters.
 func (o *AdamW) Update(ctx context.Context, lr, scale, maxNorm float64) (float64, error) {
@@ -61,8 +55,8 @@ func (o *AdamW) Update(ctx context.Context, lr, scale, maxNorm float64) (float64
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if m.isBase.Load() {
-		return 0, errors.New("gomlx: update of a model that is the base of an adapter")
+	if err := m.trainable(); err != nil {
+		return 0, err
 	}
 	if err := o.prepare(); err != nil {
 		return 0, err
@@ -224,6 +218,9 @@ func (o *AdamW) Save(w io.Writer) error {
 func (o *AdamW) Load(r io.Reader) error {
 	o.model.changing.Lock()
 	defer o.model.changing.Unlock()
+	if err := o.model.trainable(); err != nil {
+		return err
+	}
 	trained := o.model.trained()
 	text, values, err := readState(r, trained.specs)
 	if err != nil {

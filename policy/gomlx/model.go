@@ -100,6 +100,14 @@ func (s *scorer) trained() *weights {
 	return s.base
 }
 
+// trainable returns an error if the parameters of m must not change any more.
+func (m *Model) trainable() error {
+	if m.isBase.Load() {
+		return errors.New("gomlx: change of a model that is the base of an adapter")
+	}
+	return nil
+}
+
 // Params returns the names of the trained parameters and their shapes: all, or those of
 // the adapter. Matrices are outputs × inputs, as in Hugging Face's checkpoints.
 func (m *Model) Params() (names []string, shapes [][]int) {
@@ -124,6 +132,9 @@ func (m *Model) Param(name string) ([]float32, error) {
 func (m *Model) SetParam(name string, value []float32) error {
 	m.changing.Lock()
 	defer m.changing.Unlock()
+	if err := m.trainable(); err != nil {
+		return err
+	}
 	w := m.trained()
 	i, err := w.find(name)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 type peftConfig struct {
 	Type         string   `json:"peft_type"`
 	Task         string   `json:"task_type"`
-	Base         string   `json:"base_model_name_or_path"`
+	Base         *string  `json:"base_model_name_or_path"`
 	R            int      `json:"r"`
 	Alpha        float64  `json:"lora_alpha"`
 	Dropout      float64  `json:"lora_dropout"`
@@ -141,8 +141,12 @@ func (s *scorer) SaveLoRA(dir, base string) error {
 	}
 	s.changing.RLock()
 	defer s.changing.RUnlock()
+	var name *string
+	if base != "" {
+		name = &base
+	}
 	err := writeJSON(dir, adapterConfig, peftConfig{
-		Type: "LORA", Task: "CAUSAL_LM", Base: base, R: s.lora.R, Alpha: s.lora.Alpha, Dropout: s.lora.Dropout,
+		Type: "LORA", Task: "CAUSAL_LM", Base: name, R: s.lora.R, Alpha: s.lora.Alpha, Dropout: s.lora.Dropout,
 		Targets: s.lora.Targets, Bias: "none", Init: true, Inference: true,
 		RankPattern: map[string]any{}, AlphaPattern: map[string]any{},
 	})

@@ -20,6 +20,9 @@ const (
 	prefilling             // keys and values of prompts, and the logits after them
 	stepping               // the same of one more token each
 	moving                 // choice of rows and growth of the cache
+	merging                // a matrix with its adapter
+	norming                // Σ g² of the gradient
+	updating               // parameters and moments of the next step
 )
 
 // program names a computation of a model. Its graph is compiled once for each shape.
