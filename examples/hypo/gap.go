@@ -10,12 +10,11 @@ import (
 	"sync/atomic"
 
 	"github.com/prefgrad/prefgrad/examples/internal/gap"
+	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/examples/internal/report"
 	"github.com/prefgrad/prefgrad/internal/jsonnum"
 	"github.com/prefgrad/prefgrad/train"
 )
-
-var methods = []string{"dpo", "hypo", "hypo-constrained", "online-rlhf"}
 
 // evaluations is the number of points of a trace.
 const evaluations = 30
@@ -24,7 +23,7 @@ const evaluations = 30
 type job struct {
 	seed   int // index
 	method string
-	config gap.Config
+	config methods.Config
 	out    train.History
 }
 
@@ -42,26 +41,25 @@ func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, e
 		}
 	}
 	var jobs []*job
-	for _, m := range methods {
-		jobs = append(jobs, c.jobs(m, c.gapConfig())...)
+	for _, m := range methods.Names {
+		g := c.hyper()
+		g.EvalEvery = max(1, c.Steps/evaluations)
+		jobs = append(jobs, c.jobs(m, g)...)
 	}
 	points := c.frontierPoints()
 	for i := range points {
 		jobs = append(jobs, c.jobs(points[i].method, points[i].config)...)
 	}
 	p := train.NewProgress(stderr, "training", len(jobs)*c.Steps)
-	for _, j := range jobs {
-		j.config.Progress = p
-	}
-	if err := runJobs(ctx, jobs, problems); err != nil {
+	if err := runJobs(ctx, jobs, problems, p); err != nil {
 		return nil, err
 	}
 	p.Done("")
 	r.Methods = append(r.Methods, refMethod(problems))
-	for i, m := range methods {
+	for i, m := range methods.Names {
 		r.Methods = append(r.Methods, summarise(m, jobs[i*c.Seeds:(i+1)*c.Seeds]))
 	}
-	rest := jobs[len(methods)*c.Seeds:]
+	rest := jobs[len(methods.Names)*c.Seeds:]
 	for i, f := range points {
 		final := summarise(f.method, rest[i*c.Seeds:(i+1)*c.Seeds]).Final
 		r.Frontier = append(r.Frontier, report.Frontier{Name: f.method, Beta: jsonnum.Float(f.beta), Lambda: jsonnum.Float(f.lambda), KL: final.KL, Reward: final.Reward})
@@ -89,21 +87,20 @@ func newSeedProblem(seed uint64) (*seedProblem, error) {
 	return &seedProblem{p, gap.NewEvaluator(&p.Test), rm}, nil
 }
 
-func (c *config) gapConfig() gap.Config {
-	return gap.Config{
+func (c *config) hyper() methods.Config {
+	return methods.Config{
 		Steps: c.Steps, Batch: c.Batch, LR: c.LR, Beta: c.Beta, RLHFBeta: c.RLHFBeta,
-		Lambda: c.Lambda, KLBudget: c.KLBudget, K: c.K,
-		EvalEvery: max(1, c.Steps/evaluations), CheckpointEvery: c.Every, Resume: c.Resume,
+		Lambda: c.Lambda, KLBudget: c.KLBudget, K: c.K, CheckpointEvery: c.Every, Resume: c.Resume,
 	}
 }
 
 // jobs returns the runs of a method on all seeds.
-func (c *config) jobs(method string, g gap.Config) []*job {
+func (c *config) jobs(method string, g methods.Config) []*job {
 	var jobs []*job
 	for i := range c.Seeds {
 		g.Seed = c.Seed + uint64(i)
 		file := fmt.Sprintf("%s-beta%g-rlhf%g-lambda%g-seed%d", method, g.Beta, g.RLHFBeta, g.Lambda, g.Seed)
-		g.Checkpoint, g.MetricsFile = c.files(file)
+		g.Files = func(string) (string, string) { return c.files(file) }
 		jobs = append(jobs, &job{seed: i, method: method, config: g})
 	}
 	return jobs
@@ -121,7 +118,7 @@ func (c *config) files(name string) (checkpoint, metrics string) {
 }
 
 // runJobs runs the jobs on all processors. The first error stops the others.
-func runJobs(ctx context.Context, jobs []*job, problems []*seedProblem) error {
+func runJobs(ctx context.Context, jobs []*job, problems []*seedProblem, p *train.Progress) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -133,7 +130,7 @@ func runJobs(ctx context.Context, jobs []*job, problems []*seedProblem) error {
 				if i >= len(jobs) {
 					return
 				}
-				if err := jobs[i].run(ctx, problems); err != nil {
+				if err := jobs[i].run(ctx, problems[jobs[i].seed], p); err != nil {
 					cancel(err) // the first call counts
 				}
 			}
@@ -143,10 +140,9 @@ func runJobs(ctx context.Context, jobs []*job, problems []*seedProblem) error {
 	return context.Cause(ctx)
 }
 
-func (j *job) run(ctx context.Context, problems []*seedProblem) error {
-	s := problems[j.seed]
+func (j *job) run(ctx context.Context, s *seedProblem, p *train.Progress) error {
 	var err error
-	if _, j.out, err = s.Run(ctx, j.method, s.rm, s.eval, j.config); err != nil {
+	if _, j.out, err = s.Run(ctx, j.method, s.rm, s.eval, j.config, p); err != nil {
 		return fmt.Errorf("%s, seed %d: %w", j.method, j.config.Seed, err)
 	}
 	return nil

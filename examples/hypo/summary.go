@@ -1,8 +1,8 @@
 package main
 
 import (
-	"github.com/prefgrad/prefgrad/examples/internal/gap"
 	"github.com/prefgrad/prefgrad/examples/internal/linreward"
+	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/examples/internal/report"
 	"github.com/prefgrad/prefgrad/internal/jsonnum"
 	"github.com/prefgrad/prefgrad/train"
@@ -76,7 +76,7 @@ func pooledAccuracy(problems []*seedProblem) *report.RewardModel {
 type frontierPoint struct {
 	method       string
 	beta, lambda float64
-	config       gap.Config
+	config       methods.Config
 }
 
 // frontierPoints are the settings of -frontier: DPO over β, HyPO over λ, online RLHF over β.
@@ -86,20 +86,19 @@ func (c *config) frontierPoints() []frontierPoint {
 	}
 	var points []frontierPoint
 	add := func(method string, beta, lambda float64) {
-		g := c.gapConfig()
+		g := c.hyper()
 		g.Lambda = lambda
 		if method == "online-rlhf" {
 			g.RLHFBeta = beta
 		} else {
 			g.Beta = beta
 		}
-		g.EvalEvery = 0
 		points = append(points, frontierPoint{method, beta, lambda, g})
 	}
-	for _, beta := range []float64{0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2} {
+	for _, beta := range []float64{0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.6, 3.2} {
 		add("dpo", beta, 0)
 	}
-	for _, lambda := range []float64{0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.5} {
+	for _, lambda := range []float64{0.003, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5} {
 		add("hypo", c.Beta, lambda)
 	}
 	for _, beta := range []float64{0.1, 0.2, 0.3, 0.5, 1, 2, 4} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prefgrad/prefgrad/coverage"
 	"github.com/prefgrad/prefgrad/dataset"
+	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/examples/internal/report"
 	"github.com/prefgrad/prefgrad/examples/internal/text"
 	"github.com/prefgrad/prefgrad/internal/jsonnum"
@@ -39,6 +40,11 @@ func runText(ctx context.Context, c *config, stderr io.Writer) (*report.Report, 
 	if err != nil {
 		return nil, err
 	}
+	estimate, err := setup.Estimate(ctx, c.hyper(), c.Seeds)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(stderr, "size %s, %d seed(s), %d updates of each method: about %v on this machine\n", c.Size, c.Seeds, c.Steps, estimate.Round(time.Minute/2))
 	r := &report.Report{
 		Problem: "text",
 		Config:  textConfig{config: c, Model: size},
@@ -48,7 +54,7 @@ func runText(ctx context.Context, c *config, stderr io.Writer) (*report.Report, 
 			Lo: jsonnum.Float(setup.Reward.Lo), Hi: jsonnum.Float(setup.Reward.Hi),
 		},
 	}
-	names := append([]string{"ref"}, methods...)
+	names := append([]string{"ref"}, methods.Names...)
 	outcomes := make([][]outcome, len(names))
 	for i := range c.Seeds {
 		seed := c.Seed + uint64(i)
@@ -90,11 +96,9 @@ func readCorpus(c *config, stderr io.Writer) (*text.Corpus, error) {
 
 // runSeed trains a reference and all methods from it.
 func runSeed(ctx context.Context, s *text.Setup, c *config, seed uint64, names []string, stderr io.Writer) ([]outcome, error) {
-	tc := text.Config{
-		Steps: c.Steps, Batch: c.Batch, LR: c.LR, Beta: c.Beta, RLHFBeta: c.RLHFBeta, Lambda: c.Lambda, KLBudget: c.KLBudget,
-		K: c.K, Seed: seed, EvalEvery: max(1, c.Steps/textEvaluations), CheckpointEvery: c.Every, Resume: c.Resume,
-		Files: func(run string) (string, string) { return c.files(fmt.Sprintf("text-%s-%s-seed%d", c.Size, run, seed)) },
-	}
+	tc := c.hyper()
+	tc.Seed, tc.MaxNorm, tc.EvalEvery = seed, 1, max(1, c.Steps/textEvaluations)
+	tc.Files = func(run string) (string, string) { return c.files(fmt.Sprintf("text-%s-%s-seed%d", c.Size, run, seed)) }
 	ref, err := s.SFT(ctx, tc)
 	if err != nil {
 		return nil, fmt.Errorf("sft: %w", err)

@@ -3,12 +3,14 @@ package report
 import (
 	"fmt"
 	"image/color"
+	"os"
 	"path/filepath"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	_ "gonum.org/v1/plot/vg/vgsvg" // the format of the files
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // colors tells the methods apart, by their place in the report.
@@ -38,7 +40,7 @@ func (r *Report) Plots(dir string) ([]string, error) {
 			return paths, err
 		}
 		path := filepath.Join(dir, f.file)
-		if err := p.Save(18*vg.Centimeter, 11*vg.Centimeter, path); err != nil {
+		if err := save(p, path); err != nil {
 			return paths, err
 		}
 		paths = append(paths, path)
@@ -50,15 +52,40 @@ func (r *Report) Plots(dir string) ([]string, error) {
 	return append(paths, path), r.frontier(path)
 }
 
+// newPlot returns an empty plot with a grid, a legend at the top, and room for the labels.
+func newPlot(title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.Padding, p.X.Label.Padding, p.Y.Label.Padding = vg.Millimeter*3, vg.Millimeter, vg.Millimeter*2
+	p.Legend.Top = true
+	p.Legend.Padding = vg.Millimeter
+	p.Add(plotter.NewGrid())
+	return p
+}
+
+// save writes a plot with a margin, so that no label at an edge is cut.
+func save(p *plot.Plot, path string) error {
+	const w, h, margin = 18 * vg.Centimeter, 11 * vg.Centimeter, 4 * vg.Millimeter
+	c := vgsvg.New(w, h)
+	p.Draw(draw.Crop(draw.New(c), margin, -margin, margin, -margin))
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if _, err := c.WriteTo(f); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
+
 // overTraining draws the median of each method with a band from its minimum to its maximum.
 func (r *Report) overTraining(title, y string, stat func(*Trace) *Stat) (*plot.Plot, error) {
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "updates", y
 	if len(r.Seeds) > 1 {
-		p.Title.Text += fmt.Sprintf(" (median and range of %d seeds)", len(r.Seeds))
+		title += fmt.Sprintf(" (median and range of %d seeds)", len(r.Seeds))
 	}
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Add(plotter.NewGrid())
+	p := newPlot(title, "updates", y)
+	p.Legend.Left = true
 	for i := range r.Methods {
 		m := &r.Methods[i]
 		var median, band, back plotter.XYs
@@ -105,11 +132,7 @@ func label(name, size string) string {
 
 // frontier draws final reward against final KL, a line per method through its settings.
 func (r *Report) frontier(path string) error {
-	p := plot.New()
-	p.Title.Text = "Reward against KL: one point per β or λ, medians over seeds"
-	p.X.Label.Text, p.Y.Label.Text = "KL(π‖π_ref), nats", "reward gained over π_ref"
-	p.Legend.Top = true
-	p.Add(plotter.NewGrid())
+	p := newPlot("Reward against KL: one point per β or λ, medians over seeds", "KL(π‖π_ref), nats", "reward gained over π_ref")
 	points := map[string]plotter.XYs{}
 	var names []string
 	for _, f := range r.Frontier {
@@ -127,5 +150,5 @@ func (r *Report) frontier(path string) error {
 		p.Add(line, dots)
 		p.Legend.Add(name, line, dots)
 	}
-	return p.Save(18*vg.Centimeter, 11*vg.Centimeter, path)
+	return save(p, path)
 }

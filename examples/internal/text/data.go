@@ -101,11 +101,11 @@ type Size struct {
 	Dim    int    `json:"dim"`
 	Reply  int    `json:"reply"`  // longest reply in tokens
 	Prompt int    `json:"prompt"` // tokens of a prompt's end that a model sees
-	SFT    int    `json:"sft_steps"`
+	MaxSFT int    `json:"max_sft_steps"`
 }
 
 // Sizes are the two sizes on offer.
 var Sizes = map[string]Size{
-	"small": {Name: "small", Vocab: 2000, Dim: 48, Reply: 40, Prompt: 64, SFT: 300},
-	"large": {Name: "large", Vocab: 4000, Dim: 128, Reply: 64, Prompt: 128, SFT: 600},
+	"small": {Name: "small", Vocab: 2000, Dim: 64, Reply: 40, Prompt: 64, MaxSFT: 400},
+	"large": {Name: "large", Vocab: 4000, Dim: 128, Reply: 64, Prompt: 128, MaxSFT: 1200},
 }

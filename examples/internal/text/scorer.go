@@ -14,7 +14,7 @@ import (
 )
 
 // Scorer is a linear Bradley–Terry reward on hashed features of a reply: the mean over its
-// n-grams, so that length as such earns nothing, and the length as a feature of its own. The
+// n-grams, so that length as such earns little, and the length as a feature of its own. The
 // reward model and the judge have different n-grams.
 type Scorer struct {
 	Pairs            int     // it was fitted on
@@ -29,6 +29,7 @@ const (
 	lengthColumn = scorerDim - 1 // the last one
 	scorerL2     = 3e-4
 	gramScale    = 4.0 // of the mean features against the length
+	gramPrior    = 20  // n-grams without a feature that every reply has: a word or two prove little
 	lengthUnit   = 5.0 // words
 )
 
@@ -60,7 +61,7 @@ func (s *Scorer) features(reply string, yield func(column int32, value float64))
 	s.grams(reply, func(g string) {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(g)) // does not fail
-		yield(int32(h.Sum64()%(scorerDim-1)), gramScale/n)
+		yield(int32(h.Sum64()%(scorerDim-1)), gramScale/(n+gramPrior))
 	})
 	yield(lengthColumn, length(reply))
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/prefgrad/prefgrad/dataset"
+	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/policy"
 	"github.com/prefgrad/prefgrad/policy/lm"
 	"github.com/prefgrad/prefgrad/sampler"
@@ -65,36 +66,60 @@ func (s *Setup) sequences(m interface {
 	return policy.Sequences{Model: m, Generator: sampler.NewAncestral(m, s.Tokenizer.EOS(), s.Size.Reply)}
 }
 
-// sftRate is the learning rate of supervised fine-tuning, which begins at nothing.
-const sftRate = 1e-2
+// Supervised fine-tuning begins at nothing and ends before the replies are learned by heart.
+const (
+	sftRate   = 6e-3
+	sftBatch  = 32
+	sftEpochs = 9
+	sftDecay  = 1.0 // weight decay
+	sftOrder  = 2   // of n-grams; longer ones are too rare here to help
+)
 
-// SFT trains a reference from nothing on the chosen replies and reports its perplexity on
-// held-out ones, beside baselines.
-func (s *Setup) SFT(ctx context.Context, c Config) (*lm.Frozen, error) {
-	m, err := lm.New(lm.Config{Vocab: s.Tokenizer.Vocab(), EOS: s.Tokenizer.EOS(), Dim: s.Size.Dim, Seed: c.Seed})
-	if err != nil {
-		return nil, err
-	}
-	counts, tokens := make([]int, s.Tokenizer.Vocab()), 0
+// sftSteps is the number of updates of supervised fine-tuning.
+func (s *Setup) sftSteps() int {
+	return min(s.Size.MaxSFT, max(1, sftEpochs*s.Train.Len()/sftBatch))
+}
+
+// model is the configuration of a new language model.
+func (s *Setup) model(seed uint64) lm.Config {
+	return lm.Config{Vocab: s.Tokenizer.Vocab(), EOS: s.Tokenizer.EOS(), Dim: s.Size.Dim, Order: sftOrder, Seed: seed}
+}
+
+// counts counts the tokens of the training part's chosen replies.
+func (s *Setup) counts() []int {
+	counts := make([]int, s.Tokenizer.Vocab())
 	for _, y := range s.Train.Chosen {
 		for _, id := range y {
 			counts[id]++
 		}
-		tokens += len(y)
 	}
-	if err := m.FitUnigram(counts); err != nil {
+	return counts
+}
+
+// SFT trains a reference from nothing on the chosen replies and reports its perplexity on
+// held-out ones, beside baselines.
+func (s *Setup) SFT(ctx context.Context, c methods.Config) (*lm.Frozen, error) {
+	m, err := lm.New(s.model(c.Seed))
+	if err != nil {
 		return nil, err
+	}
+	if err := m.FitUnigram(s.counts()); err != nil {
+		return nil, err
+	}
+	tokens := 0
+	for _, n := range s.Train.ChosenLen {
+		tokens += n
 	}
 	pi := s.sequences(m)
 	opt := train.NewAdamW(m)
-	opt.WeightDecay = 0.1
-	l := loop{
-		Name:    "text sft " + s.Size.Name,
+	opt.WeightDecay = sftDecay
+	l := &loop{
 		Data:    s.Train,
-		Terms:   []term{&train.Supervised[[]int32, []int32]{Policy: pi, TokensPerRow: float64(tokens) / float64(s.Train.Len())}},
-		Updater: opt, Steps: s.Size.SFT, Batch: 32, LR: sftRate, Schedule: train.Linear{}, MaxNorm: 1, Seed: c.Seed,
+		Terms:   []train.Term[[]int32, []int32]{&train.Supervised[[]int32, []int32]{Policy: pi, TokensPerRow: float64(tokens) / float64(s.Train.Len())}},
+		Updater: opt, Schedule: train.Linear{},
 	}
-	if _, err := c.run(ctx, &l, "sft", s.log); err != nil {
+	c.Steps, c.Batch, c.LR, c.MaxNorm, c.EvalEvery = s.sftSteps(), sftBatch, sftRate, 1, 0
+	if _, err := s.run(ctx, l, "sft", c); err != nil {
 		return nil, err
 	}
 	ppl, err := perplexity(ctx, pi, &s.Test)

@@ -1,0 +1,48 @@
+package text
+
+import (
+	"context"
+	"time"
+
+	"github.com/prefgrad/prefgrad/examples/internal/methods"
+	"github.com/prefgrad/prefgrad/policy"
+	"github.com/prefgrad/prefgrad/policy/lm"
+)
+
+// Estimate says how long seeds runs of everything will take on this machine, from the time
+// that one batch takes. Replies that grow shorter or longer make it less or more.
+func (s *Setup) Estimate(ctx context.Context, c methods.Config, seeds int) (time.Duration, error) {
+	m, err := lm.New(s.model(c.Seed))
+	if err != nil {
+		return 0, err
+	}
+	if err := m.FitUnigram(s.counts()); err != nil { // so that replies have a likely length
+		return 0, err
+	}
+	p := s.sequences(m)
+	n := min(c.Batch, s.Train.Len())
+	xs, ys, logp := s.Train.X[:n], s.Train.Chosen[:n], make([]float64, n)
+	pass := p.NewPass()
+	var step, sample time.Duration
+	for range 2 { // the first one pays for memory
+		begin := time.Now()
+		if err := pass.Forward(ctx, logp, xs, ys); err != nil {
+			return 0, err
+		}
+		if err := pass.Pullback(ctx, logp); err != nil {
+			return 0, err
+		}
+		step = time.Since(begin)
+		begin = time.Now()
+		if err := p.Sample(ctx, policy.Draws[[]int32]{Y: make([][]int32, n)}, xs, make([]uint64, n), 1, policy.Key{}); err != nil {
+			return 0, err
+		}
+		sample = time.Since(begin)
+	}
+	steps, k := time.Duration(c.Steps), time.Duration(c.K)
+	pairs := 2 * step
+	online := k * (step + sample + step/3) // with the reference's forward pass
+	evaluations := time.Duration(s.Test.Len()*PerPrompt/n) * (sample + step)
+	total := time.Duration(s.sftSteps())*step + steps*(3*pairs+3*online) + time.Duration(len(methods.Names)+1)*3*evaluations
+	return time.Duration(seeds) * total, nil
+}
