@@ -1,0 +1,19 @@
+package loss
+
+import "github.com/prefgrad/prefgrad/internal/num"
+
+// Sigmoid is the link σ(−z), the probability of the wrong side, with slope −σ(z)·σ(−z). It
+// is bounded by 0 and 1 and not convex: its pull fades in both directions, so it lets go of
+// what is hopelessly wrong, as [Logistic] does not.
+type Sigmoid struct{}
+
+// Link implements [Link].
+func (Sigmoid) Link(value, slope, z []float64) {
+	for i, x := range z {
+		miss := num.Sigmoid(-x)
+		value[i], slope[i] = miss, -miss*num.Sigmoid(x)
+	}
+}
+
+// Check implements [Link].
+func (Sigmoid) Check() error { return nil }
