@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/prefgrad/prefgrad/examples/internal/text"
 )
 
 // config is every value that a run uses, as -json reports it.
@@ -32,10 +34,18 @@ type config struct {
 	Resume     bool   `json:"-"`
 }
 
+// used is the configuration as -json reports it, with what no flag changes.
+type used struct {
+	*config
+	Model     *text.Size     `json:"model,omitempty"`
+	DualShare float64        `json:"dual_share"` // see methods.DualShare
+	Fixed     map[string]any `json:"fixed"`
+}
+
 // Defaults differ between the two problems.
 var (
 	gapDefaults  = config{Seeds: 3, Steps: 1500, Beta: 0.1, RLHFBeta: 0.3, Lambda: 0.05, KLBudget: 0.5, K: 4, LR: 0.02, Batch: 64}
-	textDefaults = config{Seeds: 1, Steps: 200, Beta: 0.1, RLHFBeta: 0.1, Lambda: 0.01, KLBudget: 2, K: 4, LR: 5e-4, Batch: 32}
+	textDefaults = config{Seeds: 1, Steps: 200, Beta: 0.1, RLHFBeta: 0.1, Lambda: 0.01, KLBudget: 2, K: 4, LR: 2e-3, Batch: 32}
 )
 
 // errUsage says that the arguments were wrong and that the user has been told.

@@ -30,7 +30,7 @@ type job struct {
 // runGap runs the synthetic problem: all methods on all seeds, as many at a time as there
 // are processors. Each run is deterministic, so their order does not matter.
 func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, error) {
-	r := &report.Report{Problem: "coverage-gap", Config: c}
+	r := &report.Report{Problem: "coverage-gap", Config: used{config: c, DualShare: methods.DualShare, Fixed: gap.Fixed()}}
 	problems := make([]*seedProblem, c.Seeds)
 	for i := range problems {
 		seed := c.Seed + uint64(i)

@@ -41,7 +41,7 @@ func method(t *testing.T, r map[string]any, name string) map[string]any {
 
 func TestCoverageGap(t *testing.T) {
 	dir := t.TempDir()
-	r := object(t, "-seeds", "2", "-steps", "150", "-out", dir, "-frontier")
+	r := object(t, "-seeds", "2", "-steps", "100", "-out", dir)
 	require.Equal(t, "coverage-gap", r["problem"])
 	require.Equal(t, []any{1.0, 2.0}, r["seeds"])
 	for _, name := range []string{"ref", "dpo", "hypo", "hypo-constrained", "online-rlhf"} {
@@ -58,13 +58,28 @@ func TestCoverageGap(t *testing.T) {
 		return method(t, r, name)["final"].(map[string]any)["kl"].(map[string]any)["max"].(float64)
 	}
 	require.Less(t, kl("hypo"), kl("dpo"))
-	require.NotEmpty(t, r["frontier"])
 	require.Contains(t, r["reward_model"], "heldout_accuracy")
-	for _, f := range []string{"kl.svg", "winrate.svg", "reward.svg", "frontier.svg"} {
+	svgs(t, dir, "kl.svg", "winrate.svg", "reward.svg")
+}
+
+func svgs(t *testing.T, dir string, files ...string) {
+	t.Helper()
+	for _, f := range files {
 		b, err := os.ReadFile(filepath.Join(dir, f))
 		require.NoError(t, err)
 		require.Contains(t, string(b), "<svg")
 	}
+}
+
+func TestFrontier(t *testing.T) {
+	dir := t.TempDir()
+	r := object(t, "-seeds", "1", "-steps", "5", "-out", dir, "-frontier")
+	names := map[string]int{}
+	for _, p := range r["frontier"].([]any) {
+		names[p.(map[string]any)["name"].(string)]++
+	}
+	require.Equal(t, map[string]int{"dpo": 8, "hypo": 9, "online-rlhf": 7}, names)
+	svgs(t, dir, "frontier.svg")
 }
 
 // TestSameBits holds a run that was stopped and resumed against one that was not, and a run

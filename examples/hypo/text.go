@@ -47,7 +47,7 @@ func runText(ctx context.Context, c *config, stderr io.Writer) (*report.Report, 
 	fmt.Fprintf(stderr, "size %s, %d seed(s), %d updates of each method: about %v on this machine\n", c.Size, c.Seeds, c.Steps, estimate.Round(time.Minute/2))
 	r := &report.Report{
 		Problem: "text",
-		Config:  textConfig{config: c, Model: size},
+		Config:  used{config: c, Model: &size, DualShare: methods.DualShare, Fixed: text.Fixed()},
 		Data:    &report.Data{Read: corpus.Summary.Read, Skipped: corpus.Summary.Skipped(), Reasons: corpus.Summary.Reasons},
 		RewardModel: &report.RewardModel{
 			TrainPairs: setup.Reward.Pairs, Accuracy: jsonnum.Float(setup.Reward.Accuracy),
@@ -75,12 +75,6 @@ func runText(ctx context.Context, c *config, stderr io.Writer) (*report.Report, 
 	return r, showSamples(setup, names, outcomes, c.Out, stderr)
 }
 
-// textConfig is the configuration with what the size stands for.
-type textConfig struct {
-	*config
-	Model text.Size `json:"model"`
-}
-
 func readCorpus(c *config, stderr io.Writer) (*text.Corpus, error) {
 	p := train.NewProgress(stderr, "reading "+c.Data, 0)
 	corpus, err := text.ReadCorpus(c.Data, c.SkipBad, func(n int) { p.Add(1, nil) })
@@ -97,7 +91,7 @@ func readCorpus(c *config, stderr io.Writer) (*text.Corpus, error) {
 // runSeed trains a reference and all methods from it.
 func runSeed(ctx context.Context, s *text.Setup, c *config, seed uint64, names []string, stderr io.Writer) ([]outcome, error) {
 	tc := c.hyper()
-	tc.Seed, tc.MaxNorm, tc.EvalEvery = seed, 1, max(1, c.Steps/textEvaluations)
+	tc.Seed, tc.MaxNorm, tc.EvalEvery = seed, text.MaxNorm, max(1, c.Steps/textEvaluations)
 	tc.Files = func(run string) (string, string) { return c.files(fmt.Sprintf("text-%s-%s-seed%d", c.Size, run, seed)) }
 	ref, err := s.SFT(ctx, tc)
 	if err != nil {

@@ -25,6 +25,15 @@ const (
 	garbageLogit   = 4.0 // off the reference's logit of garbage
 )
 
+// Fixed lists what no flag changes.
+func Fixed() map[string]any {
+	return map[string]any{
+		"prompts": Prompts, "responses": Responses, "good_responses": Good, "dim": Dim, "pairs_per_prompt": pairsPerPrompt,
+		"reward_norm": rewardNorm, "garbage_penalty": garbagePenalty, "garbage_logit": garbageLogit,
+		"reward_model_l2": rewardL2, "optimizer": "Adam",
+	}
+}
+
 // Problem is one draw of the problem.
 type Problem struct {
 	Train, Test Split

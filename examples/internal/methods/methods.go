@@ -34,9 +34,9 @@ type Config struct {
 	Files func(name string) (checkpoint, metrics string)
 }
 
-// dualShare is by how much λ of constrained HyPO moves per update, for a KL that exceeds the
+// DualShare is by how much λ of constrained HyPO moves per update, for a KL that exceeds the
 // budget by the budget itself.
-const dualShare = 5e-4
+const DualShare = 5e-4
 
 // Terms returns the objective of the method called name. Only "online-rlhf" uses the reward.
 func Terms[X, Y any](name string, p policy.Learner[X, Y], ref policy.Policy[X, Y], reward train.RewardFunc[X, Y], c Config) []train.Term[X, Y] {
@@ -47,7 +47,7 @@ func Terms[X, Y any](name string, p policy.Learner[X, Y], ref policy.Policy[X, Y
 	case "hypo":
 		return []train.Term[X, Y]{dpo, &train.KLPenalty[X, Y]{Policy: p, Ref: ref, K: c.K, Lambda: c.Lambda}}
 	case "hypo-constrained":
-		dual := rloo.Dual{Budget: c.KLBudget, Rate: dualShare / c.KLBudget, Lambda: c.Lambda}
+		dual := rloo.Dual{Budget: c.KLBudget, Rate: DualShare / c.KLBudget, Lambda: c.Lambda}
 		return []train.Term[X, Y]{dpo, &train.KLBudget[X, Y]{Policy: p, Ref: ref, K: c.K, Dual: dual}}
 	case "online-rlhf":
 		return []train.Term[X, Y]{&train.Online[X, Y]{Policy: p, Ref: ref, Reward: reward, K: c.K, Beta: c.RLHFBeta}}

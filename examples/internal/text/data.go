@@ -109,3 +109,17 @@ var Sizes = map[string]Size{
 	"small": {Name: "small", Vocab: 2000, Dim: 64, Reply: 40, Prompt: 64, MaxSFT: 400},
 	"large": {Name: "large", Vocab: 4000, Dim: 128, Reply: 64, Prompt: 128, MaxSFT: 1200},
 }
+
+// Fixed lists what no flag changes.
+func Fixed() map[string]any {
+	return map[string]any{
+		"split":  []float64{trainShare, validationShare, testShare},
+		"sft_lr": sftRate, "sft_batch": sftBatch, "sft_max_epochs": sftEpochs, "sft_weight_decay": sftDecay, "sft_schedule": "linear",
+		"ngram_order": sftOrder, "scorer_features": scorerDim, "scorer_l2": scorerL2,
+		"optimizer": "AdamW", "max_norm": MaxNorm,
+		"eval_samples_per_prompt": PerPrompt, "eval_choices": choices,
+	}
+}
+
+// MaxNorm clips the gradient of every run.
+const MaxNorm = 1.0

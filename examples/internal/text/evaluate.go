@@ -36,11 +36,11 @@ var (
 // NewEvaluator draws the reference's samples.
 func (s *Setup) NewEvaluator(ctx context.Context, ref *lm.Frozen) (*Evaluator, error) {
 	e := &Evaluator{Setup: s, ref: ref}
-	r, err := e.generate(ctx, ref, s.Test.Len(), PerPrompt, refKey)
+	d, err := e.draw(ctx, ref.Clone(), s.Test.Len(), PerPrompt, refKey, "sampling from the reference")
 	if err != nil {
 		return nil, err
 	}
-	e.samples = e.replies(r)
+	e.samples = d.replies
 	return e, nil
 }
 
@@ -60,29 +60,23 @@ type Result struct {
 
 // Evaluate judges a policy.
 func (e *Evaluator) Evaluate(ctx context.Context, m *lm.Model) (*Result, error) {
-	r, err := e.generate(ctx, m, e.Test.Len(), PerPrompt, evalKey)
+	d, err := e.draw(ctx, m, e.Test.Len(), PerPrompt, evalKey, "evaluating")
 	if err != nil {
 		return nil, err
 	}
 	out := &Result{}
-	if out.KL, err = e.kl(ctx, m, r, PerPrompt); err != nil {
-		return nil, err
-	}
-	replies := e.replies(r)
-	n := len(replies)
-	reward, win, control, chosen, length := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
-	for i, y := range replies {
+	n := len(d.replies)
+	reward, win, control, chosen := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	for i, y := range d.replies {
 		score, other := e.Judge.Score(y, true), e.Judge.Score(e.samples[i], true)
 		reward[i], win[i] = score-other, wins(score, other)
 		control[i] = wins(e.Judge.Score(y, false), e.Judge.Score(e.samples[i], false))
 		chosen[i] = wins(score, e.Judge.Score(e.Tokenizer.Decode(e.Test.Chosen[i/PerPrompt]), true))
-		lo, hi := r.Tokens.Reply(i)
-		length[i] = float64(hi - lo)
 	}
 	for _, q := range []struct {
 		dst    *coverage.Estimate
 		values []float64
-	}{{&out.Reward, reward}, {&out.Winrate, win}, {&out.LengthControl, control}, {&out.WinrateChosen, chosen}, {&out.Length, length}} {
+	}{{&out.KL, d.kl}, {&out.Reward, reward}, {&out.Winrate, win}, {&out.LengthControl, control}, {&out.WinrateChosen, chosen}, {&out.Length, d.length}} {
 		if *q.dst, err = mean(q.values, PerPrompt); err != nil {
 			return nil, err
 		}
@@ -91,7 +85,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, m *lm.Model) (*Result, error) 
 	if out.Perplexity, err = perplexity(ctx, p, &e.Test); err != nil {
 		return nil, err
 	}
-	out.Samples = replies[:min(n, 3*PerPrompt)]
+	out.Samples = d.replies[:min(n, 3*PerPrompt)]
 	out.Choice, err = e.choice(ctx, p)
 	return out, err
 }
@@ -99,16 +93,16 @@ func (e *Evaluator) Evaluate(ctx context.Context, m *lm.Model) (*Result, error) 
 // trace reports a cheaper evaluation during training.
 func (e *Evaluator) trace(ctx context.Context, m *lm.Model, out *train.Metrics) error {
 	prompts := min(tracePrompts, e.Test.Len())
-	r, err := e.generate(ctx, m, prompts, 1, evalKey)
+	d, err := e.draw(ctx, m, prompts, 1, evalKey, "")
 	if err != nil {
 		return err
 	}
-	kl, err := e.kl(ctx, m, r, 1)
+	kl, err := mean(d.kl, 1)
 	if err != nil {
 		return err
 	}
 	reward, win := 0.0, 0.0
-	for i, y := range e.replies(r) {
+	for i, y := range d.replies {
 		score, other := e.Judge.Score(y, true), e.Judge.Score(e.samples[i*PerPrompt], true)
 		reward += score - other
 		win += wins(score, other)
@@ -120,40 +114,54 @@ func (e *Evaluator) trace(ctx context.Context, m *lm.Model, out *train.Metrics) 
 	return nil
 }
 
-// generate draws k replies to each of the first test prompts.
-func (e *Evaluator) generate(ctx context.Context, m policy.Decoder, prompts, k int, key policy.Key) (*policy.Rollout, error) {
-	ids := make([]uint64, prompts)
-	for i := range ids {
-		ids[i] = uint64(i)
-	}
-	r := &policy.Rollout{}
-	return r, sampler.NewAncestral(m, e.Tokenizer.EOS(), e.Size.Reply).Generate(ctx, r, e.Test.X[:prompts], ids, k, key)
+// drawn holds replies, k to each prompt.
+type drawn struct {
+	replies []string
+	length  []float64 // in tokens
+	kl      []float64 // the sum of exact per-token KLs to the reference along the reply
 }
 
-func (e *Evaluator) replies(r *policy.Rollout) []string {
-	out := make([]string, r.Tokens.Len())
-	for i := range out {
-		lo, hi := r.Tokens.Reply(i)
-		out[i] = e.Tokenizer.Decode(r.Tokens.IDs[lo:hi])
-	}
-	return out
-}
+// evalChunk is the number of prompts that are written to at a time.
+const evalChunk = 32
 
-// kl estimates KL(π‖π_ref) from π's samples. The sum of exact per-token KLs along a sample
-// has the mean of its log-ratio and varies less.
-func (e *Evaluator) kl(ctx context.Context, m *lm.Model, r *policy.Rollout, k int) (coverage.Estimate, error) {
-	perToken := make([]float64, len(r.Tokens.IDs))
-	if err := m.Against(e.ref).NewTokenPass().Forward(ctx, policy.TokenStats{KL: perToken}, r.Tokens); err != nil {
-		return coverage.Estimate{}, err
+// draw draws k replies to each of the first test prompts. The sum of exact per-token KLs along
+// a sample has the mean of its log-ratio, which is KL(π‖π_ref), and varies less. A label asks
+// for progress.
+func (e *Evaluator) draw(ctx context.Context, m *lm.Model, prompts, k int, key policy.Key, label string) (*drawn, error) {
+	var p *train.Progress
+	if label != "" {
+		p = train.NewProgress(e.log, label, prompts)
+		defer p.Done("")
 	}
-	sums := make([]float64, r.Tokens.Len())
-	for i := range sums {
-		lo, hi := r.Tokens.Reply(i)
-		for _, v := range perToken[lo:hi] {
-			sums[i] += v
+	write := sampler.NewAncestral(m, e.Tokenizer.EOS(), e.Size.Reply)
+	pass := m.Against(e.ref).NewTokenPass()
+	d := &drawn{}
+	var r policy.Rollout
+	for lo := 0; lo < prompts; lo += evalChunk {
+		hi := min(lo+evalChunk, prompts)
+		var ids []uint64
+		for i := lo; i < hi; i++ {
+			ids = append(ids, uint64(i))
 		}
+		if err := write.Generate(ctx, &r, e.Test.X[lo:hi], ids, k, key); err != nil {
+			return nil, err
+		}
+		perToken := make([]float64, len(r.Tokens.IDs))
+		if err := pass.Forward(ctx, policy.TokenStats{KL: perToken}, r.Tokens); err != nil {
+			return nil, err
+		}
+		for i := range r.Tokens.Len() {
+			begin, end := r.Tokens.Reply(i)
+			sum := 0.0
+			for _, v := range perToken[begin:end] {
+				sum += v
+			}
+			d.replies = append(d.replies, e.Tokenizer.Decode(r.Tokens.IDs[begin:end]))
+			d.length, d.kl = append(d.length, float64(end-begin)), append(d.kl, sum)
+		}
+		p.Add(hi-lo, nil)
 	}
-	return mean(sums, k)
+	return d, nil
 }
 
 // mean averages k values of each prompt, with a standard error over prompts.

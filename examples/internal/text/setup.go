@@ -118,7 +118,7 @@ func (s *Setup) SFT(ctx context.Context, c methods.Config) (*lm.Frozen, error) {
 		Terms:   []train.Term[[]int32, []int32]{&train.Supervised[[]int32, []int32]{Policy: pi, TokensPerRow: float64(tokens) / float64(s.Train.Len())}},
 		Updater: opt, Schedule: train.Linear{},
 	}
-	c.Steps, c.Batch, c.LR, c.MaxNorm, c.EvalEvery = s.sftSteps(), sftBatch, sftRate, 1, 0
+	c.Steps, c.Batch, c.LR, c.MaxNorm, c.EvalEvery = s.sftSteps(), sftBatch, sftRate, MaxNorm, 0
 	if _, err := s.run(ctx, l, "sft", c); err != nil {
 		return nil, err
 	}
