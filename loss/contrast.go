@@ -1,137 +1,111 @@
 package loss
 
-import (
-	"errors"
-	"fmt"
-	"sync"
-)
+import "cmp"
 
 // Contrast is the pairwise objective
 //
-//	Σᵢ Link(Beta·(s⁺ᵢ − s⁻ᵢ) − Gamma)
+//	Σᵢ Weightᵢ·Link(Beta·(s⁺ᵢ − s⁻ᵢ) − Gamma − Marginᵢ)
 //
 // for a [Score] s and a [Link]: the composition of which the named objectives are
 // instances, and from which a caller makes one that has no name. Its derivatives are
-// ∂L/∂log π(y⁺) = link′·Beta·∂s⁺ and ∂L/∂log π(y⁻) = −link′·Beta·∂s⁻.
+// ∂L/∂log π(y⁺) = link′·Beta·∂s⁺ and ∂L/∂log π(y⁻) = −link′·Beta·∂s⁻. Weight and Margin are
+// those of [Pairs], 1 and 0 where nil.
 //
 // Beta > 0 is a temperature, Gamma (finite, 0 for most) a target margin on the scale of
-// Beta·s. Score and Link must be set. A Contrast is safe for concurrent use.
+// Beta·s. Clip > 0, 0 for none, clamps the argument of the link to [−Clip, Clip]: beyond it
+// a pair has no derivative, and Total.Clipped counts it. Score and Link must be set. A
+// Contrast is safe for concurrent use.
 type Contrast struct {
 	Score Score
 	Link  Link
 	Beta  float64
 	Gamma float64
+	Clip  float64
 }
-
-// block is the number of pairs that pass through score and link at a time: small enough
-// to stay in the nearest cache.
-const block = 256
-
-// scratch holds one block. The arrays live in a pool, since slices handed to an
-// interface would otherwise be allocated at each call.
-type scratch struct {
-	chosen, rejected, dChosen, dRejected, z, value [block]float64
-}
-
-var pool = sync.Pool{New: func() any { return new(scratch) }}
 
 // Eval implements [Pairwise].
-func (c Contrast) Eval(dst PairsOut, b Pairs) (Total, error) {
+func (c Contrast) Eval(dst PairsOut, b Pairs) (Total, error) { return c.engine().eval(dst, b) }
+
+// Curvature implements [Curved]. It panics if Link is not a [CurvedLink], or with Clip,
+// which is not convex.
+func (c Contrast) Curvature(dst []float64, b Pairs) error {
+	l, ok := c.Link.(CurvedLink)
+	if !ok || c.Clip != 0 {
+		panic("loss: Contrast.Curvature without a CurvedLink, or with Clip")
+	}
+	e := c.engine()
+	return curvature(engine[Score, Score, onMargin[CurvedLink]]{
+		e.chosen, e.rejected, onMargin[CurvedLink]{link: l, gamma: c.Gamma}, e.beta, e.reads, e.err}, dst, b)
+}
+
+func (c Contrast) engine() engine[Score, Score, onMargin[Link]] {
 	if c.Score == nil || c.Link == nil {
 		panic("loss: Contrast without Score or Link")
 	}
-	return contrast(dst, b, c.Score, c.Link, c.Beta, c.Gamma)
+	e := compose(c.Score, c.Link, c.Beta, c.Gamma, positive("Contrast.Beta", c.Beta),
+		finiteParam("Contrast.Gamma", c.Gamma), nonNegative("Contrast.Clip", c.Clip))
+	e.link.clip = c.Clip
+	e.reads |= readsMargin
+	return e
 }
 
-// contrast is Contrast.Eval for any types of score and link: the named objectives call it
-// with their own, since a value with fields allocates when it is put into an interface.
-func contrast[S Score, L Link](dst PairsOut, b Pairs, score S, link L, beta, gamma float64) (Total, error) {
-	n := len(b.Chosen)
-	b.check(n)
-	dst.check(n)
-	if err := positive("Contrast.Beta", beta); err != nil {
-		return Total{}, err
-	}
-	if !isFinite(gamma) {
-		return Total{}, &ParamError{"Contrast.Gamma", gamma, "finite"}
-	}
-	if err := link.Check(); err != nil {
-		return Total{}, err
-	}
-	w := pool.Get().(*scratch)
-	defer pool.Put(w)
-	t := Total{Count: n}
-	for lo := 0; lo < n; lo += block {
-		hi := min(lo+block, n)
-		m := hi - lo
-		if err := scoreSide(w.chosen[:m], w.dChosen[:m], score, b, true, lo, hi); err != nil {
-			return Total{}, err
-		}
-		if err := scoreSide(w.rejected[:m], w.dRejected[:m], score, b, false, lo, hi); err != nil {
-			return Total{}, err
-		}
-		if err := w.margins(&t, b, beta, gamma, lo, hi); err != nil {
-			return Total{}, err
-		}
-		z, value := w.z[:m], w.value[:m]
-		link.Link(value, z, z)
-		for _, v := range value {
-			t.Sum += v
-		}
-		if dst.Loss != nil {
-			copy(dst.Loss[lo:hi], value)
-		}
-		chain(dst.Chosen, z, beta, w.dChosen[:m], lo)
-		chain(dst.Rejected, z, -beta, w.dRejected[:m], lo)
-		chain(dst.RewardChosen, w.chosen[:m], beta, nil, lo)
-		chain(dst.RewardRejected, w.rejected[:m], beta, nil, lo)
-	}
-	return t, nil
+// margined is the engine of an objective with one score and a link on the margin.
+type margined[S Score, L Link] = engine[S, S, onMargin[L]]
+
+// compose makes an engine for concrete types of score and link: the named objectives use
+// it with their own, since a value with fields allocates when it is put into an interface.
+// The first error, if there is one, is what evaluation returns.
+func compose[S Score, L Link](score S, link L, beta, gamma float64, errs ...error) margined[S, L] {
+	return margined[S, L]{score, score, onMargin[L]{link: link, gamma: gamma}, beta, readsWeight, cmp.Or(errs...)}
 }
 
-// scoreSide runs the score on one side of a block. An error names its place in the batch.
-func scoreSide[S Score](s, ds []float64, score S, b Pairs, chosen bool, lo, hi int) error {
-	err := score.Score(s, ds, b.side(chosen, lo, hi))
-	if err == nil {
-		return nil
-	}
-	var in *InputError
-	if errors.As(err, &in) {
-		return &InputError{b.name(chosen, in.Field), in.Index + lo, in.Value, in.Reason}
-	}
-	return err
+// onMargin evaluates a link on the margin of the two scores.
+type onMargin[L Link] struct {
+	link        L
+	gamma, clip float64
 }
 
-// margins stores the margins of a block in w.z and counts the order of the scores.
-func (w *scratch) margins(t *Total, b Pairs, beta, gamma float64, lo, hi int) error {
-	for i := range hi - lo {
-		d := w.chosen[i] - w.rejected[i]
-		switch {
-		case d > 0:
-			t.Correct++
-		case d == 0:
-			t.Ties++
-		case d != d:
-			field, v := b.culprit(true, lo+i)
-			other, u := b.culprit(false, lo+i)
-			return &InputError{field, lo + i, v, fmt.Sprintf("its score %v and the score %v of %s[%d] = %v have no difference",
-				w.chosen[i], w.rejected[i], other, lo+i, u)}
+func (l onMargin[L]) Check() error { return l.link.Check() }
+
+// margins stores the arguments of the link in w.gChosen.
+func (l onMargin[L]) margins(w *scratch, b Pairs, beta float64, lo, m int) error {
+	for i, d := range w.diff[:m] {
+		if d != d {
+			return b.noDifference(w, lo, i)
 		}
-		w.z[i] = beta*d - gamma
+		w.gChosen[i] = beta*d - l.gamma
+	}
+	if b.Margin != nil {
+		for i, v := range b.Margin[lo : lo+m] {
+			w.gChosen[i] -= v
+		}
 	}
 	return nil
 }
 
-// chain stores v·a·d in dst from lo on, unless dst is nil; a nil d is 1.
-func chain(dst, v []float64, a float64, d []float64, lo int) {
-	if dst == nil {
-		return
+// run implements linker.
+func (l onMargin[L]) run(w *scratch, b Pairs, beta float64, lo, m int) error {
+	if err := l.margins(w, b, beta, lo, m); err != nil {
+		return err
 	}
-	for i, x := range v {
-		x *= a
-		if d != nil {
-			x *= d[i]
+	z, other := w.gChosen[:m], w.gRejected[:m]
+	if l.clip == 0 {
+		l.link.Link(w.value[:m], z, z)
+	} else {
+		copy(other, z)
+		for i, x := range z {
+			z[i] = max(-l.clip, min(x, l.clip))
 		}
-		dst[lo+i] = x
+		l.link.Link(w.value[:m], z, z)
+		for i, x := range other {
+			if x > l.clip || x < -l.clip {
+				z[i] = 0
+				w.clipped++
+			}
+		}
 	}
+	for i, slope := range z {
+		other[i] = -slope
+	}
+	return nil
 }

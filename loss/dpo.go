@@ -21,26 +21,12 @@ type DPO struct {
 }
 
 // Eval implements [Pairwise].
-func (l DPO) Eval(dst PairsOut, b Pairs) (Total, error) {
-	var t Total
-	var err error
-	if l.LabelSmoothing == 0 {
-		t, err = contrast(dst, b, LogRatio{}, Logistic{}, l.Beta, 0)
-	} else {
-		t, err = contrast(dst, b, LogRatio{}, Smoothed{l.LabelSmoothing}, l.Beta, 0)
-	}
-	return t, rename(err, "DPO.Beta", "DPO.LabelSmoothing")
-}
+func (l DPO) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval(dst, b) }
 
-// rename gives the parameters of a composition the names under which a named objective
-// has them: one for Contrast.Beta, one for a parameter of the link.
-func rename(err error, beta, link string) error {
-	if p, ok := err.(*ParamError); ok { // errors.As would allocate at each call
-		if p.Param == "Contrast.Beta" {
-			p.Param = beta
-		} else {
-			p.Param = link
-		}
-	}
-	return err
+// Curvature implements [Curved].
+func (l DPO) Curvature(dst []float64, b Pairs) error { return curvature(l.parts(), dst, b) }
+
+func (l DPO) parts() margined[LogRatio, Smoothed] {
+	return compose(LogRatio{}, Smoothed{l.LabelSmoothing}, l.Beta, 0,
+		positive("DPO.Beta", l.Beta), belowHalf("DPO.LabelSmoothing", l.LabelSmoothing))
 }

@@ -44,6 +44,29 @@ func nonNegative(param string, v float64) error {
 	return nil
 }
 
+func finiteParam(param string, v float64) error {
+	if !isFinite(v) {
+		return &ParamError{param, v, "finite"}
+	}
+	return nil
+}
+
+// belowHalf checks the probability of a flipped label.
+func belowHalf(param string, v float64) error {
+	if !(v >= 0 && v < 0.5) {
+		return &ParamError{param, v, "in [0, ½)"}
+	}
+	return nil
+}
+
+// rename gives the parameters of a composition the name under which an objective has them.
+func rename(err error, name string) error {
+	if p, ok := err.(*ParamError); ok { // errors.As would allocate at each call
+		p.Param = name
+	}
+	return err
+}
+
 const (
 	notLogProb = "not a log-probability"
 	notFinite  = "not finite"

@@ -52,5 +52,5 @@ func (h HyPO) Eval(dst HyPOOut, pairs Pairs, samples Samples) (HyPOTotal, error)
 	}
 	penalty := KLPenalty{h.Lambda}
 	t.KL, err = penalty.Eval(dst.Samples, samples)
-	return t, rename(err, "", "HyPO.Lambda")
+	return t, rename(err, "HyPO.Lambda")
 }

@@ -9,6 +9,13 @@ const (
 	Mean                       // the mean over its tokens; needs ChosenLen and RejectedLen
 )
 
+func (of LogRatioOf) check(param string) error {
+	if of != Sum && of != Mean {
+		return &ParamError{param, float64(of), "loss.Sum or loss.Mean"}
+	}
+	return nil
+}
+
 // IPO is Identity Preference Optimization,
 //
 //	(h − 1/(2τ))²,   h = ℓ(y⁺) − ℓ(y⁻)
@@ -27,19 +34,25 @@ type IPO struct {
 
 // Eval implements [Pairwise]. Its implicit rewards are the log-ratios, without a factor.
 func (l IPO) Eval(dst PairsOut, b Pairs) (Total, error) {
-	link := Squared{1 / (2 * l.Tau)}
-	if !(l.Tau > 0) || !isFinite(l.Tau) || !isFinite(link.Target) {
-		return Total{}, &ParamError{"IPO.Tau", l.Tau, "positive and finite, and so must 1/(2·Tau) be"}
+	if l.LogRatio == Mean {
+		return ipo(l, MeanLogRatio{}).eval(dst, b)
 	}
-	var t Total
+	return ipo(l, LogRatio{}).eval(dst, b)
+}
+
+// Curvature implements [Curved].
+func (l IPO) Curvature(dst []float64, b Pairs) error {
+	if l.LogRatio == Mean {
+		return curvature(ipo(l, MeanLogRatio{}), dst, b)
+	}
+	return curvature(ipo(l, LogRatio{}), dst, b)
+}
+
+func ipo[S Score](l IPO, score S) margined[S, Squared] {
+	target := 1 / (2 * l.Tau)
 	var err error
-	switch l.LogRatio {
-	case Sum:
-		t, err = contrast(dst, b, LogRatio{}, link, 1, 0)
-	case Mean:
-		t, err = contrast(dst, b, MeanLogRatio{}, link, 1, 0)
-	default:
-		err = &ParamError{"IPO.LogRatio", float64(l.LogRatio), "loss.Sum or loss.Mean"}
+	if !(l.Tau > 0) || !isFinite(l.Tau) || !isFinite(target) {
+		err = &ParamError{"IPO.Tau", l.Tau, "positive and finite, and so must 1/(2·Tau) be"}
 	}
-	return t, err
+	return compose(score, Squared{target}, 1, 0, err, l.LogRatio.check("IPO.LogRatio"))
 }

@@ -24,7 +24,7 @@ func TestIPOByHand(t *testing.T) {
 	assert.InDeltaSlice(t, []float64{0, 8, 0}, out.Rejected, 0)
 	assert.Equal(t, []float64{1, -1, 1}, out.RewardChosen)
 	assert.Equal(t, []float64{-1, 1, -1}, out.RewardRejected)
-	assert.Equal(t, loss.Total{Sum: 16, Count: 3, Correct: 2}, total)
+	assert.Equal(t, loss.Total{Sum: 16, Count: 3, Correct: 2, Flat: 2}, total)
 
 	// Means: ½ and −¼, −¼ and 1, 1 and −1; h = ¾, −1¼, 2; h − 2 = −1¼, −3¼, 0;
 	// squares 1.5625, 10.5625, 0; slopes −2.5, −6.5, 0, divided by the lengths.
@@ -34,7 +34,7 @@ func TestIPOByHand(t *testing.T) {
 	assert.InDeltaSlice(t, []float64{0.625, 6.5, 0}, out.Rejected, 0)
 	assert.Equal(t, []float64{0.5, -0.25, 1}, out.RewardChosen)
 	assert.Equal(t, []float64{-0.25, 1, -1}, out.RewardRejected)
-	assert.Equal(t, loss.Total{Sum: 12.125, Count: 3, Correct: 2}, total)
+	assert.Equal(t, loss.Total{Sum: 12.125, Count: 3, Correct: 2, Flat: 1}, total)
 }
 
 func TestIPOAtInitialisation(t *testing.T) {

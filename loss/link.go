@@ -21,6 +21,13 @@ func (Logistic) Link(value, slope, z []float64) {
 	}
 }
 
+// Curvature implements [CurvedLink]: σ(z)·σ(−z).
+func (Logistic) Curvature(c, z []float64) {
+	for i, x := range z {
+		c[i] = sigmoidSlope(x)
+	}
+}
+
 // Check implements [Link].
 func (Logistic) Check() error { return nil }
 
@@ -45,13 +52,11 @@ func (l Smoothed) Link(value, slope, z []float64) {
 	}
 }
 
+// Curvature implements [CurvedLink]; it is that of [Logistic].
+func (Smoothed) Curvature(c, z []float64) { Logistic{}.Curvature(c, z) }
+
 // Check implements [Link].
-func (l Smoothed) Check() error {
-	if !(l.Epsilon >= 0 && l.Epsilon < 0.5) {
-		return &ParamError{"Smoothed.Epsilon", l.Epsilon, "in [0, ½)"}
-	}
-	return nil
-}
+func (l Smoothed) Check() error { return belowHalf("Smoothed.Epsilon", l.Epsilon) }
 
 // Squared is (z − Target)², with slope 2(z − Target).
 type Squared struct{ Target float64 }
@@ -61,6 +66,13 @@ func (l Squared) Link(value, slope, z []float64) {
 	for i, x := range z {
 		d := x - l.Target
 		value[i], slope[i] = d*d, 2*d
+	}
+}
+
+// Curvature implements [CurvedLink]: 2.
+func (Squared) Curvature(c, z []float64) {
+	for i := range z {
+		c[i] = 2
 	}
 }
 

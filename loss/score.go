@@ -1,5 +1,7 @@
 package loss
 
+import "math"
+
 // Responses is one side of a batch of pairs: what a [Score] sees.
 type Responses struct {
 	LogProb []float64 // log π(y|x)
@@ -40,12 +42,52 @@ func (LogRatio) Score(s, ds []float64, r Responses) error {
 	return nil
 }
 
+// Log implements [WideScore]; nothing overflows here.
+func (LogRatio) Log(s, ds []float64, r Responses) {
+	for i, lp := range r.LogProb {
+		s[i], ds[i] = math.Log(math.Abs(lp-r.Ref[i])), 0
+	}
+}
+
+// Relative implements [RelativeScore].
+func (LogRatio) Relative() {}
+
 // MeanLogRatio is the log-ratio per token, s = ℓ(y)/|y|. A length below 1 is an error.
 type MeanLogRatio struct{}
 
 // Score implements [Score].
 func (MeanLogRatio) Score(s, ds []float64, r Responses) error {
 	if err := (LogRatio{}).Score(s, ds, r); err != nil {
+		return err
+	}
+	return perToken(s, ds, r.Len)
+}
+
+// Relative implements [RelativeScore].
+func (MeanLogRatio) Relative() {}
+
+// LogProb is the score without reference s = log π(y|x).
+type LogProb struct{}
+
+// Score implements [Score].
+func (LogProb) Score(s, ds []float64, r Responses) error {
+	if err := logProbs("LogProb", r.LogProb); err != nil {
+		return err
+	}
+	copy(s, r.LogProb)
+	for i := range ds {
+		ds[i] = 1
+	}
+	return nil
+}
+
+// MeanLogProb is the log-probability per token, s = log π(y|x)/|y|, without a reference. A
+// length below 1 is an error.
+type MeanLogProb struct{}
+
+// Score implements [Score].
+func (MeanLogProb) Score(s, ds []float64, r Responses) error {
+	if err := (LogProb{}).Score(s, ds, r); err != nil {
 		return err
 	}
 	return perToken(s, ds, r.Len)
@@ -58,7 +100,7 @@ func perToken(s, ds []float64, lens []int) error {
 	}
 	for i, n := range lens {
 		if n < 1 {
-			return &InputError{"Len", i, float64(n), "a mean over no tokens"}
+			return &InputError{"Len", i, float64(n), noTokens}
 		}
 		s[i] /= float64(n)
 		ds[i] /= float64(n)
