@@ -1,0 +1,37 @@
+package loss
+
+// LogRatioModulated is the link
+//
+//	(1−m)·(−log σ(z)) + m·e⁻ᶻ,   m = σ(z/Tau)
+//
+// a mixture of the logistic and the exponential link whose weight depends on the margin. For
+// Tau < 1 it is neither convex nor monotone: it grows from 0 like −z to the left, and has a
+// maximum and a minimum at small margins. Tau must be positive.
+type LogRatioModulated struct{ Tau float64 }
+
+// Link implements [Link].
+func (l LogRatioModulated) Link(value, slope, z []float64) {
+	for i, x := range z {
+		value[i], slope[i] = modulated(l.Tau, x)
+	}
+}
+
+// Check implements [Link].
+func (l LogRatioModulated) Check() error { return positive("LogRatioModulated.Tau", l.Tau) }
+
+// DiscoPOP is the discovered objective "log-ratio modulated loss", β·(ℓ(y⁺) − ℓ(y⁻))
+// through the link [LogRatioModulated] (Lu et al. 2024, arXiv:2406.08414, equation 5).
+//
+// Beta and Tau must be positive; Tau = 0.05 is the paper's. For deterministic labels there
+// is no global minimiser: the loss falls to 0 as the margin grows. It uses Chosen, Rejected,
+// RefChosen, RefRejected and Weight of [Pairs].
+type DiscoPOP struct {
+	Beta float64
+	Tau  float64
+}
+
+// Eval implements [Pairwise].
+func (l DiscoPOP) Eval(dst PairsOut, b Pairs) (Total, error) {
+	return compose(LogRatio{}, LogRatioModulated{l.Tau}, l.Beta, 0,
+		positive("DiscoPOP.Beta", l.Beta), positive("DiscoPOP.Tau", l.Tau)).eval(dst, b)
+}

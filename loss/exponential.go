@@ -1,0 +1,26 @@
+package loss
+
+import "math"
+
+// Exponential is the link e⁻ᶻ, with slope −e⁻ᶻ. It exceeds float64 for z < −709, and then
+// is +Inf. With labels won with probability p the minimiser is z = ½·log(p/(1−p)), half of
+// the logistic link's.
+type Exponential struct{}
+
+// Link implements [Link].
+func (Exponential) Link(value, slope, z []float64) {
+	for i, x := range z {
+		v := math.Exp(-x)
+		value[i], slope[i] = v, -v
+	}
+}
+
+// Curvature implements [CurvedLink]: e⁻ᶻ.
+func (Exponential) Curvature(c, z []float64) {
+	for i, x := range z {
+		c[i] = math.Exp(-x)
+	}
+}
+
+// Check implements [Link].
+func (Exponential) Check() error { return nil }

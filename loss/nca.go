@@ -1,0 +1,52 @@
+package loss
+
+import "github.com/prefgrad/prefgrad/internal/num"
+
+// NCALink is −log σ(c) − ½·log σ(−c) − ½·log σ(−r) of the rewards c and r: convex, with
+// derivatives σ(c)/2 − σ(−c) and σ(r)/2.
+type NCALink struct{}
+
+// Joint implements [JointLink].
+func (NCALink) Joint(value, dChosen, dRejected, chosen, rejected []float64) {
+	for i, c := range chosen {
+		r := rejected[i]
+		value[i] = num.Softplus(-c) + num.Softplus(c)/2 + num.Softplus(r)/2
+		dChosen[i], dRejected[i] = num.Sigmoid(c)/2-num.Sigmoid(-c), num.Sigmoid(r)/2
+	}
+}
+
+// Curvature implements [CurvedJointLink].
+func (NCALink) Curvature(dst JointCurvature, chosen, rejected []float64) {
+	for i, c := range chosen {
+		dst.Chosen[i] = 1.5 * sigmoidSlope(c)
+		dst.Rejected[i] = 0.5 * sigmoidSlope(rejected[i])
+		dst.Mixed[i] = 0
+	}
+}
+
+// Check implements [JointLink].
+func (NCALink) Check() error { return nil }
+
+// NCA is noise contrastive alignment on preference pairs,
+//
+//	−log σ(β·ℓ(y⁺)) − ½·log σ(−β·ℓ(y⁺)) − ½·log σ(−β·ℓ(y⁻))
+//
+// (Chen et al. 2024, arXiv:2402.05369, equation 11 for two replies). Unlike [DPO] it looks
+// at each reward by itself, and so keeps the likelihood of the chosen reply from falling: for
+// deterministic labels the chosen reward has the minimiser log 2, the rejected reward none.
+//
+// Beta must be positive. It uses Chosen, Rejected, RefChosen, RefRejected and Weight of
+// [Pairs].
+type NCA struct{ Beta float64 }
+
+// Eval implements [Pairwise].
+func (l NCA) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval(dst, b) }
+
+// Curvature implements [JointCurved].
+func (l NCA) Curvature(dst JointCurvature, b Pairs) error {
+	return jointCurvature(l.parts(), dst, b)
+}
+
+func (l NCA) parts() joint[LogRatio, NCALink] {
+	return composeJoint(LogRatio{}, NCALink{}, l.Beta, positive("NCA.Beta", l.Beta))
+}
