@@ -24,7 +24,8 @@ type fake struct {
 	ignoreEcho  bool // the answer has the generated tokens alone
 	topK        int  // stays on whatever the request says
 	minP        float64
-	greedy      bool // the temperature is ignored
+	sharp       float64 // another temperature is used for draws; 0: as requested
+	greedy      bool    // the temperature is ignored
 	noise       float64
 	nullAt      int     // the log-probability of this position is null; −1: of none
 	zero        string  // what max_tokens 0 does: "none", "one", "unlimited", "refused"
@@ -163,7 +164,7 @@ func (f *fake) sample(ids []int32, n int, temperature float64, seed uint64) (rep
 	g := rand.New(rand.NewPCG(seed, 99))
 	last := ids[len(ids)-1]
 	for range n {
-		r := f.row(last, temperature)
+		r := f.row(last, temperature*cmp.Or(f.sharp, 1))
 		p, order := r.logp, r.order
 		keep := len(p)
 		if f.topK > 0 {

@@ -58,9 +58,11 @@ func TestProbeRefuses(t *testing.T) {
 		{"shifted without BOS", []Protocol{Echo}, func(f *fake) { f.noBOS = true }, "shift", "set Config.BOS"},
 		{"echo ignored", []Protocol{Echo}, func(f *fake) { f.ignoreEcho = true }, "echo", "echo is ignored"},
 		{"chat logprobs", []Protocol{Echo}, func(f *fake) { f.chat = true }, "echo", "protocol llamacpp"},
-		{"top-k stays on", protocols, func(f *fake) { f.topK = 20 }, "truncation", "truncates"},
-		{"min-p stays on", protocols, func(f *fake) { f.minP = 0.3 }, "truncation", "truncates"},
-		{"top-k far out", protocols, func(f *fake) { f.topK = 40 }, "truncation", "truncates"},
+		{"top-k stays on", protocols, func(f *fake) { f.topK = 20 }, "truncation", "although it was told not to"},
+		{"min-p stays on", protocols, func(f *fake) { f.minP, f.maxTop = 0.1, 100 }, "truncation", "although it was told not to"},
+		{"top-k far out", protocols, func(f *fake) { f.topK, f.maxTop = 45, 100 }, "truncation", "although it was told not to"},
+		{"sharpened", protocols, func(f *fake) { f.sharp = 0.7 }, "truncation", "although it was told not to"},
+		{"flattened", protocols, func(f *fake) { f.sharp = 1.5 }, "truncation", "although it was told not to"},
 		{"greedy", protocols, func(f *fake) { f.greedy = true }, "variation", "temperature or the seed is ignored"},
 		{"noise beyond tolerance", protocols, func(f *fake) { f.noise = 2 }, "agreement", "Config.Tolerance"},
 		{"forced token ignored", []Protocol{LlamaCPP}, func(f *fake) { f.bias = true }, "agreement", "logit_bias is ignored"},
@@ -146,6 +148,43 @@ func TestRank(t *testing.T) {
 	assert.InDelta(t, 0.25, rank(list[0], list, 0.5), 1e-12, "half of the first")
 	assert.InDelta(t, 0.65, rank(list[1], list, 0.5), 1e-12)
 	assert.InDelta(t, 0.95, rank(math.Log(0.05), list, 0.5), 1e-12, "behind the list")
+}
+
+// TestCuts: what is behind each cut, by hand.
+func TestCuts(t *testing.T) {
+	list := []float64{math.Log(0.5), math.Log(0.3), math.Log(0.1), math.Log(0.004)}
+	for _, tc := range []struct {
+		cut  cut
+		keep int
+		ok   bool
+	}{
+		{topK(2), 2, true}, {topK(4), 4, true}, {topK(5), 5, false},
+		{topP(0.5), 1, true}, {topP(0.6), 2, true}, {topP(0.95), 0, false},
+		{minP(0.5), 2, true}, {minP(0.1), 3, true}, {minP(0.001), 0, false},
+	} {
+		n, ok := tc.cut.keep(list)
+		assert.Equal(t, tc.ok, ok, tc.cut.name)
+		if ok {
+			assert.Equal(t, tc.keep, n, tc.cut.name)
+		}
+	}
+}
+
+func TestLowerTail(t *testing.T) {
+	q := []float64{0.1, 0.2, 0.3, 0.4}
+	assert.InDelta(t, 0.9*0.8*0.7*0.6, lowerTail(0, q), 1e-9, "the bound is exact at 0")
+	assert.Equal(t, 1.0, lowerTail(1, q))
+	assert.Equal(t, 1.0, lowerTail(0, nil))
+	one := 0.9 * 0.8 * 0.7 * 0.6 * (1 + 0.1/0.9 + 0.2/0.8 + 0.3/0.7 + 0.4/0.6) // exactly: at most one
+	q = append(q, q...)
+	q = append(q, q...)
+	assert.Less(t, lowerTail(1, q), 0.2)
+	assert.Greater(t, lowerTail(1, q), math.Pow(one, 4)/100)
+	same := make([]float64, 50)
+	for i := range same {
+		same[i] = 0.2
+	}
+	assert.InDelta(t, binomialTail(3, 50, 0.2), lowerTail(3, same), 1e-9, "equal probabilities are the binomial case")
 }
 
 func TestBinomialTail(t *testing.T) {

@@ -6,66 +6,165 @@ import (
 	"math/rand/v2"
 )
 
-// rankFalseAlarm bounds the probability of one of the rank comparisons to refuse a correct
-// server; there are two for each of four thresholds.
-const rankFalseAlarm = 1e-5
+// falseAlarm bounds the probability that one of the comparisons refuses a correct server;
+// there are fewer than twenty.
+const falseAlarm = 5e-6
 
-// checkTruncation compares the ranks of sampled tokens with the reported distributions.
-//
-// Order the vocabulary by probability. If token y has the mass a before it, then
-// u = a + v·π(y) with v uniform on (0,1) is uniform on (0,1) too, whatever the
-// distributions are, and independent from token to token. Where the server lists only the
-// likeliest tokens and y is none of them, u is a uniform number behind the listed mass. A
-// distribution that is cut off leaves the largest u out; one that is sharpened or flattened
-// moves them all.
+// checkTruncation compares the sampled tokens with the reported distributions: what falls
+// behind the cuts that servers make, and the ranks as a whole.
 func (m *Model) checkTruncation(draws []drawn) error {
 	g := rand.New(rand.NewPCG(1, 2))
 	var us []float64
 	for _, d := range draws {
 		for t, list := range d.top {
-			if len(list) > 0 {
+			if len(list) > 0 && !math.IsNaN(d.Score.Tokens[t]) {
 				us = append(us, rank(d.Score.Tokens[t], list, g.Float64()))
 			}
 		}
 	}
 	m.report.Drawn = len(us)
-	for _, q := range []float64{0.5, 0.75, 0.9, 0.95} {
+	for _, c := range cuts {
+		if err := c.check(draws); err != nil {
+			return &ProbeError{"truncation", err}
+		}
+	}
+	for _, q := range []float64{0.25, 0.5, 0.75, 0.9} {
 		above := 0
 		for _, u := range us {
 			if u > q {
 				above++
 			}
 		}
-		if binomialTail(above, len(us), 1-q) < rankFalseAlarm {
+		if binomialTail(above, len(us), 1-q) < falseAlarm {
 			return &ProbeError{"truncation", fmt.Errorf("of %d sampled tokens %d are among the least likely %.0f%% of the reported probability, "+
-				"%.0f were to be expected: the server truncates or reshapes its distribution although it was told not to",
+				"%.0f were to be expected: the server reshapes its distribution although it was told not to",
 				len(us), above, 100*(1-q), float64(len(us))*(1-q))}
 		}
 	}
 	return nil
 }
 
-// rank returns u for a token of the given log-probability, with a list of the likeliest. A
-// token that is as likely as the last of the list is on it.
+// cut is a way to truncate a distribution.
+type cut struct {
+	name string
+	// keep returns how many of the likeliest tokens, listed in order, are kept. false: the
+	// list is too short to tell.
+	keep func(list []float64) (int, bool)
+}
+
+// cuts are those that servers make by default, or milder ones.
+var cuts = []cut{
+	topK(10), topK(20), topK(40), topK(80),
+	topP(0.8), topP(0.95), topP(0.99),
+	minP(0.1), minP(0.05), minP(0.01),
+}
+
+func topK(k int) cut {
+	return cut{fmt.Sprintf("top-k %d", k), func(list []float64) (int, bool) { return k, k <= len(list) }}
+}
+
+func topP(p float64) cut {
+	return cut{fmt.Sprintf("top-p %g", p), func(list []float64) (int, bool) {
+		mass := 0.0
+		for i, l := range list {
+			if mass += math.Exp(l); mass >= p {
+				return i + 1, true
+			}
+		}
+		return 0, false
+	}}
+}
+
+func minP(p float64) cut {
+	return cut{fmt.Sprintf("min-p %g", p), func(list []float64) (int, bool) {
+		for i, l := range list {
+			if l < list[0]+math.Log(p) {
+				return i, true
+			}
+		}
+		return 0, false
+	}}
+}
+
+// check counts the sampled tokens behind the cut. Token t is there with probability qₜ, the
+// mass behind the cut, independently of the other tokens given its own past.
+func (c cut) check(draws []drawn) error {
+	var q []float64
+	behind := 0
+	for _, d := range draws {
+		for t, list := range d.top {
+			logp := d.Score.Tokens[t]
+			n, ok := c.keep(list)
+			if !ok || math.IsNaN(logp) {
+				continue
+			}
+			mass := 0.0
+			for _, l := range list[:n] {
+				mass += math.Exp(l)
+			}
+			q = append(q, min(1, max(0, 1-mass)))
+			if logp < list[n-1]-sameLogProb {
+				behind++
+			}
+		}
+	}
+	if lowerTail(behind, q) < falseAlarm {
+		return fmt.Errorf("%d of %d sampled tokens are behind a cut at %s, %.1f were to be expected: "+
+			"the server truncates its distribution although it was told not to", behind, len(q), c.name, sum(q))
+	}
+	return nil
+}
+
+// lowerTail bounds, by Chernoff, the probability that k or fewer of the events with
+// probabilities q happen: min over λ ≥ 0 of e^(λk)·Π(1 − qₜ + qₜe^(−λ)).
+func lowerTail(k int, q []float64) float64 {
+	if float64(k) >= sum(q) {
+		return 1
+	}
+	log := func(lambda float64) float64 {
+		s := lambda * float64(k)
+		for _, p := range q {
+			s += math.Log1p(p * math.Expm1(-lambda))
+		}
+		return s
+	}
+	lo, hi := 0.0, 40.0 // the logarithm is convex in λ
+	for range 60 {
+		a, b := lo+(hi-lo)/3, hi-(hi-lo)/3
+		if log(a) < log(b) {
+			hi = b
+		} else {
+			lo = a
+		}
+	}
+	return math.Exp(log(lo))
+}
+
+// sameLogProb is a difference that is none.
+const sameLogProb = 1e-9
+
+// rank returns a number that is uniform on (0,1) for a token y drawn from the distribution
+// of the list of the likeliest, whatever that is: a + v·π(y), where a is the mass of the
+// tokens that are likelier than y and v is uniform itself. Where y is not on the list, it
+// is somewhere behind the listed mass. A token that is as likely as the last of the list
+// is on it.
 func rank(logp float64, list []float64, v float64) float64 {
-	const same = 1e-9
-	before, total, last := 0.0, 0.0, math.Inf(1)
+	before, total := 0.0, 0.0
 	for _, l := range list {
 		p := math.Exp(l)
 		total += p
-		last = min(last, l)
-		if l > logp+same {
+		if l > logp+sameLogProb {
 			before += p
 		}
 	}
-	if logp >= last-same {
+	if logp >= list[len(list)-1]-sameLogProb {
 		return before + v*math.Exp(logp)
 	}
 	return total + v*max(0, 1-total)
 }
 
 // binomialTail bounds, by Chernoff, the probability that k of n, each with probability p,
-// is as far from n·p as it is: exp(−n·KL(k/n ‖ p)) for each side.
+// is as far from n·p as it is, on its side: exp(−n·KL(k/n ‖ p)).
 func binomialTail(k, n int, p float64) float64 {
 	if n == 0 {
 		return 1
