@@ -11,7 +11,7 @@ package loss
 // has a gradient that fades but does not vanish, down to the least number.
 //
 // Beta must be positive; 0.1 is common. Desirable and Undesirable are λ_D and λ_U, positive,
-// 1 and 1 in the paper. It uses LogProb, Ref and Desirable of [Unpaired].
+// 1 and 1 in the paper. It uses LogProb, Ref, Desirable and Weight of [Unpaired].
 type APOUnpaired struct {
 	Beta        float64
 	Desirable   float64
@@ -22,6 +22,7 @@ var _ Pointwise = APOUnpaired{}
 
 // Eval implements [Pointwise].
 func (l APOUnpaired) Eval(dst UnpairedOut, b Unpaired) (Total, error) {
-	t, err := binary(dst, b, LogRatio{}, Sigmoid{}, l.Beta, 0, l.Desirable, l.Undesirable)
-	return t, named(err, "APOUnpaired")
+	return classifier[LogRatio, Sigmoid]{beta: l.Beta, desirable: l.Desirable, undesirable: l.Undesirable}.eval(dst, b,
+		positive("APOUnpaired.Beta", l.Beta), positive("APOUnpaired.Desirable", l.Desirable),
+		positive("APOUnpaired.Undesirable", l.Undesirable))
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -36,10 +35,19 @@ func (l Binary) Eval(dst UnpairedOut, b Unpaired) (Total, error) {
 	if l.Score == nil || l.Link == nil {
 		panic("loss: Binary without Score or Link")
 	}
-	if !isFinite(l.Shift) {
-		return Total{}, &ParamError{"Binary.Shift", l.Shift, "finite"}
-	}
-	return binary(dst, b, l.Score, l.Link, l.Beta, l.Shift, l.Desirable, l.Undesirable)
+	return classifier[Score, Link]{l.Score, l.Link, l.Beta, l.Shift, l.Desirable, l.Undesirable}.eval(dst, b,
+		positive("Binary.Beta", l.Beta), finiteParam("Binary.Shift", l.Shift),
+		positive("Binary.Desirable", l.Desirable), positive("Binary.Undesirable", l.Undesirable))
+}
+
+// classifier is a Binary of concrete types of score and link, and with a shift that may be
+// infinite: the named objectives use it with their own, since a value with fields allocates
+// when it is put into an interface.
+type classifier[S Score, L Link] struct {
+	score                  S
+	link                   L
+	beta, shift            float64
+	desirable, undesirable float64
 }
 
 // replyScratch holds one block. It lives in a pool, since slices handed to an interface would
@@ -48,59 +56,69 @@ type replyScratch struct{ s, ds, z, value [block]float64 }
 
 var replyPool = sync.Pool{New: func() any { return new(replyScratch) }}
 
-// binary is Binary.Eval for any types of score and link, as contrast is for pairs, and for
-// a shift that may be infinite.
-func binary[S Score, L Link](dst UnpairedOut, b Unpaired, score S, link L, beta, shift, desirable, undesirable float64) (Total, error) {
+// eval returns the first of errs, if there is one: parameters outside their range.
+func (c classifier[S, L]) eval(dst UnpairedOut, b Unpaired, errs ...error) (Total, error) {
 	n := len(b.LogProb)
 	b.check(n)
 	dst.check(n)
-	if err := cmp.Or(
-		positive("Binary.Beta", beta), positive("Binary.Desirable", desirable),
-		positive("Binary.Undesirable", undesirable), link.Check(),
-	); err != nil {
+	if err := cmp.Or(cmp.Or(errs...), c.link.Check(), b.finite()); err != nil {
 		return Total{}, err
 	}
 	w := replyPool.Get().(*replyScratch)
 	defer replyPool.Put(w)
 	t := Total{Count: n}
 	for lo := 0; lo < n; lo += block {
-		hi := min(lo+block, n)
-		m := hi - lo
+		m := min(block, n-lo)
 		s, ds, z, value := w.s[:m], w.ds[:m], w.z[:m], w.value[:m]
-		if err := score.Score(s, ds, b.replies(lo, hi)); err != nil {
+		if err := c.score.Score(s, ds, b.replies(lo, lo+m)); err != nil {
 			return Total{}, offset(err, lo)
 		}
-		for i, v := range s {
-			s[i] = beta * v
-			u := s[i] - shift
-			switch {
-			case u != u:
-				return Total{}, &InputError{"LogProb", lo + i, b.LogProb[lo+i],
-					fmt.Sprintf("its reward %v and the reference point %v have no difference", s[i], shift)}
-			case u == 0:
-				t.Ties++
-			case u > 0 == b.Desirable[lo+i]:
-				t.Correct++
-			}
-			if !b.Desirable[lo+i] {
-				u = -u
-			}
-			z[i] = u
+		if err := c.logits(s, z, b, lo, &t); err != nil {
+			return Total{}, err
 		}
-		link.Link(value, z, z)
-		for i, good := range b.Desirable[lo:hi] {
-			weight, sign := undesirable, -beta
+		c.link.Link(value, z, z)
+		for i, good := range b.Desirable[lo : lo+m] {
+			weight, sign := c.undesirable, -c.beta
 			if good {
-				weight, sign = desirable, beta
+				weight, sign = c.desirable, c.beta
 			}
-			v := weight * value[i]
+			if b.Weight != nil {
+				weight *= b.Weight[lo+i]
+			}
+			v, slope := product(weight, value[i]), product(weight, z[i])
+			if slope == 0 {
+				t.Flat++
+			}
 			t.Sum += v
 			store(dst.Loss, lo+i, v)
-			store(dst.LogProb, lo+i, weight*z[i]*sign*ds[i])
+			store(dst.LogProb, lo+i, slope*sign*ds[i])
 			store(dst.Reward, lo+i, s[i])
 		}
 	}
 	return t, nil
+}
+
+// logits turns the scores of a block into rewards, stores in z those of the verdicts, and
+// counts.
+func (c classifier[S, L]) logits(s, z []float64, b Unpaired, lo int, t *Total) error {
+	for i, v := range s {
+		s[i] = c.beta * v
+		u := s[i] - c.shift
+		switch {
+		case u != u:
+			return &InputError{"LogProb", lo + i, b.LogProb[lo+i],
+				fmt.Sprintf("its reward %v and the reference point %v have no difference", s[i], c.shift)}
+		case u == 0:
+			t.Ties++
+		case u > 0 == b.Desirable[lo+i]:
+			t.Correct++
+		}
+		if !b.Desirable[lo+i] {
+			u = -u
+		}
+		z[i] = u
+	}
+	return nil
 }
 
 // offset adds lo to the index of an [InputError] about a block.
@@ -108,14 +126,6 @@ func offset(err error, lo int) error {
 	var in *InputError
 	if errors.As(err, &in) {
 		return &InputError{in.Field, in.Index + lo, in.Value, in.Reason}
-	}
-	return err
-}
-
-// named gives the parameters of a Binary the name of the objective that is made of it.
-func named(err error, objective string) error {
-	if p, ok := err.(*ParamError); ok { // errors.As would allocate at each call
-		p.Param = objective + strings.TrimPrefix(p.Param, "Binary")
 	}
 	return err
 }

@@ -20,7 +20,7 @@ import "fmt"
 //
 // Beta must be positive; 0.1 is common. Desirable and Undesirable are λ_D and λ_U, positive,
 // 1 and 1 for balanced data; the paper advises n₊·λ_D/(n₋·λ_U) between 1 and 4/3. It uses
-// LogProb, Ref, Desirable and the Mismatch slices of [Unpaired].
+// LogProb, Ref, Desirable, Weight and the Mismatch slices of [Unpaired].
 type KTO struct {
 	Beta        float64
 	Desirable   float64
@@ -49,8 +49,8 @@ func (l KTO) EvalAt(dst UnpairedOut, b Unpaired, z float64) (Total, error) {
 	if !(z >= 0) {
 		return Total{}, &ParamError{"KTO's z", z, "≥ 0"}
 	}
-	t, err := binary(dst, b, LogRatio{}, Sigmoid{}, l.Beta, l.Beta*z, l.Desirable, l.Undesirable)
-	return t, named(err, "KTO")
+	return classifier[LogRatio, Sigmoid]{beta: l.Beta, shift: l.Beta * z, desirable: l.Desirable, undesirable: l.Undesirable}.eval(dst, b,
+		positive("KTO.Beta", l.Beta), positive("KTO.Desirable", l.Desirable), positive("KTO.Undesirable", l.Undesirable))
 }
 
 // Coupled implements [Coupled]: z is one number for the batch. EvalAt is not coupled.

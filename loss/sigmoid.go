@@ -10,8 +10,7 @@ type Sigmoid struct{}
 // Link implements [Link].
 func (Sigmoid) Link(value, slope, z []float64) {
 	for i, x := range z {
-		miss := num.Sigmoid(-x)
-		value[i], slope[i] = miss, -miss*num.Sigmoid(x)
+		value[i], slope[i] = num.Sigmoid(-x), -sigmoidSlope(x)
 	}
 }
 

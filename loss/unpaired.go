@@ -9,6 +9,11 @@ type Unpaired struct {
 	Desirable []bool    // whether y is a good reply to x
 	Len       []int     // |y| in tokens, for scores that are means over tokens
 
+	// Weight, nil for 1, multiplies the loss of each reply: finite and not negative. A reply
+	// of weight 0 adds nothing, even if its loss is infinite. An objective that does not
+	// read it panics where it is set.
+	Weight []float64
+
 	// MismatchLogProb and MismatchRef are log π(y′|x) and log π_ref(y′|x) of prompts and
 	// replies that do not belong together, as [Mismatch] pairs them, from which [KTO]
 	// estimates a KL divergence. They have a length of their own.
@@ -37,9 +42,12 @@ func (b Unpaired) check(n int) {
 	if len(b.Desirable) != n || len(b.MismatchLogProb) != len(b.MismatchRef) {
 		panic(badLength)
 	}
-	sized(n, b.Ref)
+	sized(n, b.Ref, b.Weight)
 	sized(n, b.Len)
 }
+
+// finite returns an error for a weight outside its range.
+func (b Unpaired) finite() error { return Pairs{Weight: b.Weight}.finite() }
 
 // replies selects replies lo … hi−1.
 func (b Unpaired) replies(lo, hi int) Responses {

@@ -160,6 +160,41 @@ func TestPointwiseNilDestinations(t *testing.T) {
 	}
 }
 
+// A weight multiplies a reply's loss and derivative, not its reward, and 0 wins over infinity.
+func TestPointwiseWeights(t *testing.T) {
+	b := randomUnpaired(6, 600, 3)
+	b.Weight = make([]float64, 600)
+	for i := range b.Weight {
+		b.Weight[i] = []float64{1, 0, 2, 0.25}[i%4]
+	}
+	for _, l := range pointwise {
+		weighted, total := evalUnpaired(t, l, b)
+		plain := b
+		plain.Weight = nil
+		one, _ := evalUnpaired(t, l, plain)
+		sum := 0.0
+		for i, w := range b.Weight {
+			within(t, w*one.Loss[i], weighted.Loss[i], 1e-15)
+			within(t, w*one.LogProb[i], weighted.LogProb[i], 1e-15)
+			sum += weighted.Loss[i]
+		}
+		assert.Equal(t, one.Reward, weighted.Reward)
+		within(t, sum, total.Sum, 1e-13)
+		assert.Equal(t, 150, total.Flat)
+	}
+	c := oneReply(0, true)
+	c.LogProb[0], c.Weight = -inf, []float64{0}
+	out, _ := evalUnpaired(t, loss.BCOUnpaired{Beta: 1}, c)
+	assert.Equal(t, []float64{0, 0}, []float64{out.Loss[0], out.LogProb[0] + 0})
+	for _, v := range []float64{-1, inf, math.NaN()} {
+		b.Weight[300] = v
+		for _, l := range pointwise {
+			_, err := l.Eval(unpairedOut(600), b)
+			inputError(t, err, "Weight", 300, v)
+		}
+	}
+}
+
 // A verdict turned round is a margin turned round, up to the weights of the verdicts.
 func TestPointwiseSwap(t *testing.T) {
 	const beta, shift = 0.4, 0.75
@@ -265,6 +300,7 @@ func TestPointwisePanics(t *testing.T) {
 		"short verdicts":    func(b *loss.Unpaired, _ *loss.UnpairedOut) { b.Desirable = b.Desirable[:3] },
 		"no reference":      func(b *loss.Unpaired, _ *loss.UnpairedOut) { b.Ref = nil },
 		"short reference":   func(b *loss.Unpaired, _ *loss.UnpairedOut) { b.Ref = b.Ref[:3] },
+		"short weights":     func(b *loss.Unpaired, _ *loss.UnpairedOut) { b.Weight = make([]float64, 3) },
 		"short lengths":     func(b *loss.Unpaired, _ *loss.UnpairedOut) { b.Len = b.Len[:3] },
 		"short mismatches":  func(b *loss.Unpaired, _ *loss.UnpairedOut) { b.MismatchRef = b.MismatchRef[:3] },
 		"long loss":         func(_ *loss.Unpaired, out *loss.UnpairedOut) { out.Loss = make([]float64, 5) },
