@@ -84,7 +84,7 @@ func TestOrder(t *testing.T) {
 
 // TestOrderFair: over many epochs a row is as often in each place.
 func TestOrderFair(t *testing.T) {
-	const n, epochs = 4, 2400
+	const n, epochs = 4, 800
 	l := newToy(2, n).loop()
 	l.Batch, l.Steps = n, epochs
 	s := watch(t, l)

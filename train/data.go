@@ -146,11 +146,17 @@ func pick[T any](dst, src []T, rows []int) []T {
 // another. Any position can be asked for, so there is no state to save.
 type order struct {
 	seed  uint64
-	epoch int
+	epoch int // of perm
 	perm  []int
+	pcg   rand.PCG
+	rng   *rand.Rand // on pcg
 }
 
-func newOrder(seed uint64, n int) *order { return &order{seed, -1, make([]int, n)} }
+func newOrder(seed uint64, n int) *order {
+	o := &order{seed: seed, epoch: -1, perm: make([]int, n)}
+	o.rng = rand.New(&o.pcg)
+	return o
+}
 
 // rows stores the rows at positions first … first+len(dst)−1 in dst.
 func (o *order) rows(dst []int, first int) {
@@ -168,9 +174,8 @@ func (o *order) shuffle(epoch int) {
 	for i := range o.perm {
 		o.perm[i] = i
 	}
-	var g rand.PCG
-	policy.Key{Seed: o.seed, Step: uint64(epoch)}.Stream(&g, orderStream, 0)
-	rand.New(&g).Shuffle(len(o.perm), func(i, j int) { o.perm[i], o.perm[j] = o.perm[j], o.perm[i] })
+	policy.Key{Seed: o.seed, Step: uint64(epoch)}.Stream(&o.pcg, orderStream, 0)
+	o.rng.Shuffle(len(o.perm), func(i, j int) { o.perm[i], o.perm[j] = o.perm[j], o.perm[i] })
 }
 
 // orderStream is the prompt id of the shuffle's own stream, which no row has.
