@@ -39,7 +39,7 @@ func (a AlphaReward) Log(s, ds []float64, r Responses) {
 //
 //	−log σ(β·s(y⁺) − β·s(y⁻) − γ),   s = (1 − p̄^{−α})/α
 //
-// (Gupta et al. 2025, arXiv:2501.03884, equation 6). α bends the reward: α > 0 makes it
+// (Gupta et al. 2025, arXiv:2501.03884). α bends the reward: α > 0 makes it
 // steeper where replies are unlikely, α < 0 where they are likely; α = 0 is SimPO.
 //
 // Beta must be positive, Gamma and Alpha finite. It uses Chosen, Rejected, ChosenLen,

@@ -30,7 +30,7 @@ func (l BCOLink) Check() error { return finiteParam("BCOLink.Delta", l.Delta) }
 //	−log σ(β·ℓ(y⁺) − δ) − log σ(δ − β·ℓ(y⁻))
 //
 // a classifier of chosen against rejected replies whose logit is the reward above δ (Jung et
-// al. 2024, arXiv:2404.04656, equation 8). In the paper δ is the running mean of rewards; it
+// al. 2024, arXiv:2404.04656). In the paper δ is the running mean of rewards; it
 // is the caller's here, who knows what ran before. TRL and Liger have δ = 0.
 //
 // The minimiser under soft labels gives each reply the reward δ + log(p/(1−p)) for the

@@ -5,7 +5,7 @@ package loss
 //
 //	−log σ(β·(log π(y⁺) − log π(y⁻))) − α·log π(y⁺)
 //
-// smoothed as [DPO] where LabelSmoothing > 0 (Xu et al. 2024, arXiv:2401.08417, equation 5,
+// smoothed as [DPO] where LabelSmoothing > 0 (Xu et al. 2024, arXiv:2401.08417, equation 3,
 // where α = 1 and the term is a sum over tokens; TRL takes the mean over all tokens of a
 // batch, which no sum over pairs can be). NLLOver must be set: Sum is the paper's.
 //

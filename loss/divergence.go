@@ -62,7 +62,7 @@ func (JensenShannon) Log(s, ds []float64, r Responses) {
 func (JensenShannon) Relative() {}
 
 // AlphaDivergence is the score of the α-divergence in the convention of Wang et al. 2023
-// (arXiv:2309.16240, table 1),
+// (arXiv:2309.16240),
 //
 //	s = f′(eˡ) = (1 − e^{−αℓ})/α,   ∂s = e^{−αℓ}
 //
@@ -138,7 +138,7 @@ type Divergence interface {
 //
 //	−log σ(β·f′(w⁺) − β·f′(w⁻)),   w = π/π_ref
 //
-// or smoothed as in [DPO] (Wang et al. 2023, arXiv:2309.16240, equation 11). With
+// or smoothed as in [DPO] (Wang et al. 2023, arXiv:2309.16240). With
 // Divergence = LogRatio{} it is DPO. Where soft labels follow a reward r its minimiser is
 // the optimum of E_π[r] − β·D_f: β·f′(w) = r − Z, if the divergence keeps π > 0.
 //

@@ -26,7 +26,7 @@ func (penalised) Relative() {}
 //	−log σ(β·(ℓ(y⁺) − ℓ(y⁻) − λ·max(0, −ℓ(y⁺))))
 //
 // which charges a chosen reply for having become less likely than under the reference (Pal
-// et al. 2024, arXiv:2402.13228, equation 3). At the kink, ℓ(y⁺) = 0, where training starts,
+// et al. 2024, arXiv:2402.13228). At the kink, ℓ(y⁺) = 0, where training starts,
 // the derivative is that of DPO. A pair whose chosen log-ratio is not negative costs what it
 // costs with DPO; so for deterministic labels there is no minimiser, and under soft labels,
 // where either reply is charged when it is the chosen one, π_ref·e^{r/β} is not stationary.

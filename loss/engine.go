@@ -83,6 +83,9 @@ func (e engine[C, R, L]) eval(dst PairsOut, b Pairs) (Total, error) {
 		}
 	}
 	t.Clipped = w.clipped
+	if t.Sum != t.Sum {
+		return Total{}, b.noSum()
+	}
 	return t, nil
 }
 
@@ -171,4 +174,18 @@ func (b Pairs) noDifference(w *scratch, lo, i int) error {
 	other, u := b.culprit(false, lo+i)
 	return &InputError{field, lo + i, v, fmt.Sprintf("its score %v and the score %v of %s[%d] = %v have no difference",
 		w.chosen[i], w.rejected[i], other, lo+i, u)}
+}
+
+// noSum is the error for a batch with losses of +Inf and −Inf: it names the first infinite
+// log-probability.
+func (b Pairs) noSum() error {
+	i := 0
+	for i < len(b.Chosen)-1 && isFinite(b.Chosen[i]) && isFinite(b.Rejected[i]) {
+		i++
+	}
+	field, v := "Chosen", b.Chosen[i]
+	if isFinite(v) {
+		field, v = "Rejected", b.Rejected[i]
+	}
+	return &InputError{field, i, v, "losses of the batch are infinite with opposite signs"}
 }

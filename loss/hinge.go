@@ -7,7 +7,7 @@ type Hinge struct{}
 // Link implements [Link].
 func (Hinge) Link(value, slope, z []float64) {
 	for i, x := range z {
-		value[i], slope[i] = hinge(x)
+		value[i], slope[i] = hinge(x, 1)
 	}
 }
 
@@ -15,7 +15,7 @@ func (Hinge) Link(value, slope, z []float64) {
 func (Hinge) Check() error { return nil }
 
 // SquaredHinge is the link max(0, 1 − z)², the truncated quadratic of Tang et al. 2024
-// (arXiv:2402.05749, table 1), with slope −2·max(0, 1 − z).
+// (arXiv:2402.05749), with slope −2·max(0, 1 − z).
 type SquaredHinge struct{}
 
 // Link implements [Link].
@@ -33,7 +33,7 @@ func (SquaredHinge) Check() error { return nil }
 //	max(0, 1 − β·(ℓ(y⁺) − ℓ(y⁻)))
 //
 // (Liu et al. 2023, Statistical Rejection Sampling Optimization, arXiv:2309.06657,
-// equation 9, there "hinge-norm" with γ for β; TRL's loss type hinge). What SLiC-HF itself
+// "hinge-norm" with γ for β; TRL's loss type hinge). What SLiC-HF itself
 // minimises has no reference and another term: [SLiC].
 //
 // With labels won with probability p it is flat or linear between kinks: for ½ < p < 1 the

@@ -1,7 +1,7 @@
 package loss
 
-// LogRatioOf says over what a log-ratio is taken, where published implementations of one
-// formula disagree. It has no default.
+// LogRatioOf says over what a log-ratio or a likelihood is taken, where published
+// implementations of one formula disagree. It has no default.
 type LogRatioOf uint8
 
 const (

@@ -31,7 +31,7 @@ func (NCALink) Check() error { return nil }
 //
 //	−log σ(β·ℓ(y⁺)) − ½·log σ(−β·ℓ(y⁺)) − ½·log σ(−β·ℓ(y⁻))
 //
-// (Chen et al. 2024, arXiv:2402.05369, equation 11 for two replies). Unlike [DPO] it looks
+// (Chen et al. 2024, arXiv:2402.05369). Unlike [DPO] it looks
 // at each reward by itself, and so keeps the likelihood of the chosen reply from falling: for
 // deterministic labels the chosen reward has the minimiser log 2, the rejected reward none.
 //

@@ -5,14 +5,14 @@ package loss
 // fine-tuning on what was preferred. Over must be set: published objectives differ.
 //
 // It uses Chosen, ChosenLen for means, and Weight of [Pairs]. Nothing is compared, so there
-// are no implicit rewards (0), and Correct and Ties stay 0.
+// are no implicit rewards (0), Correct and Ties stay 0, and so do derivatives for a reference.
 type ChosenNLL struct{ Over LogRatioOf }
 
 // Eval implements [Pairwise].
 func (l ChosenNLL) Eval(dst PairsOut, b Pairs) (Total, error) {
 	n := len(b.Chosen)
 	b.reading(n, readsWeight)
-	dst.check(n)
+	dst.sized(n)
 	t := Total{Count: n}
 	if err := l.Over.check("ChosenNLL.Over"); err != nil {
 		return t, err
@@ -23,6 +23,8 @@ func (l ChosenNLL) Eval(dst PairsOut, b Pairs) (Total, error) {
 	clear(dst.Loss)
 	clear(dst.Chosen)
 	clear(dst.Rejected)
+	clear(dst.RefChosen)
+	clear(dst.RefRejected)
 	clear(dst.RewardChosen)
 	clear(dst.RewardRejected)
 	return t, addNLL(dst, &t, b, 1, l.Over)

@@ -4,7 +4,7 @@ package loss
 //
 //	−log σ(β·(ℓ(y⁺)/|y⁺| − ℓ(y⁻)/|y⁻|))
 //
-// (Lambert et al. 2024, Tülu 3, arXiv:2411.15124, equation 6; TRL's sigmoid_norm), smoothed
+// (Lambert et al. 2024, Tülu 3, arXiv:2411.15124; TRL's sigmoid_norm), smoothed
 // as [DPO] where LabelSmoothing > 0. Its minimiser under soft labels has log-ratios per token
 // of r/β, so that long replies move further than under DPO.
 //

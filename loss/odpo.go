@@ -6,7 +6,7 @@ package loss
 //
 // where mᵢ, Margin of [Pairs], is by how much the chosen reply is better, on the scale of
 // implicit rewards: α·f(score⁺ − score⁻) in the paper (Amini, Vieira, Cotterell 2024,
-// arXiv:2402.10571, equation 8). A nil Margin makes it [DPO]. Offsets are not what the
+// arXiv:2402.10571). A nil Margin makes it [DPO]. Offsets are not what the
 // minimiser reproduces: deterministic labels have none, and soft labels have the odds of
 // the label plus the offset.
 //

@@ -31,7 +31,7 @@ func (LengthRegularised) Relative() {}
 //
 //	−log σ(β·(ℓ(y⁺) − ℓ(y⁻)) + α·(|y⁺| − |y⁻|))
 //
-// (Park et al. 2024, arXiv:2403.19159, equation 9). The sign follows from its derivation:
+// (Park et al. 2024, arXiv:2403.19159). The sign follows from its derivation:
 // the optimum of E[r − α·|y|] − β·KL has r = β·ℓ + α·|y| + const, so that a long chosen reply
 // needs a smaller log-ratio. Public code has both signs. Full coverage and soft labels have
 // the minimiser π_ref·e^{(r − α|y|)/β}.

@@ -5,7 +5,7 @@ package loss
 //	[−(1−ε)·log σ(z) + ε·log σ(−z)]/(1−2ε) = −log σ(z) − ε/(1−2ε)·z
 //
 // with slope −σ(−z) − ε/(1−2ε): its expectation over flips is [Logistic] (Chowdhury, Kini,
-// Natarajan 2024, arXiv:2403.00409, equation 12). It is convex, and for ε > 0 unbounded
+// Natarajan 2024, arXiv:2403.00409). It is convex, and for ε > 0 unbounded
 // below: −Inf at z = +Inf. ε is in [0, ½).
 type Robust struct{ Epsilon float64 }
 

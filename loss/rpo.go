@@ -4,9 +4,9 @@ package loss
 //
 //	−log σ(β·(ℓ(y⁺) − ℓ(y⁻))) − α·log π(y⁺)
 //
-// (Liu et al. 2024, arXiv:2405.16436, equation 4.3, where the term is the adversarial
+// (Liu et al. 2024, arXiv:2405.16436, where the term is the adversarial
 // regulariser that keeps an offline method from exploiting its reward model; also in Pang et
-// al. 2024, arXiv:2404.19733, equation 2, per token). NLLOver says whether the term is a sum
+// al. 2024, arXiv:2404.19733, per token). NLLOver says whether the term is a sum
 // over tokens, as in the former, or a mean, as in the latter and TRL; it must be set.
 //
 // Where labels are deterministic it keeps π(y⁺) from falling while the margin grows; there

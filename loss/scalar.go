@@ -39,10 +39,10 @@ func logPower(alpha, x float64) (value, slope float64) {
 	return math.Log(math.Abs(v)), -u
 }
 
-// hinge is max(0, 1 − z).
-func hinge(z float64) (value, slope float64) {
-	if z < 1 {
-		return 1 - z, -1
+// hinge is max(0, δ − z).
+func hinge(z, delta float64) (value, slope float64) {
+	if z < delta {
+		return delta - z, -1
 	}
 	return 0, 0
 }

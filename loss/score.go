@@ -36,11 +36,13 @@ func (LogRatio) Score(s, ds []float64, r Responses) error {
 	for i, lp := range r.LogProb {
 		s[i], ds[i] = lp-r.Ref[i], 1
 		if s[i] != s[i] {
-			return &InputError{"LogProb", i, lp, "0/0: the reference's probability is 0 too"}
+			return &InputError{"LogProb", i, lp, zeroOverZero}
 		}
 	}
 	return nil
 }
+
+const zeroOverZero = "0/0: the reference's probability is 0 too"
 
 // Log implements [WideScore]; nothing overflows here.
 func (LogRatio) Log(s, ds []float64, r Responses) {
