@@ -45,7 +45,6 @@ type Problem struct {
 type Split struct {
 	X      []*policy.Candidates
 	Reward [][]float64 // r*(x, y)
-	index  map[*policy.Candidates]int
 }
 
 // New draws the problem of a seed.
@@ -72,8 +71,7 @@ func New(seed uint64) (*Problem, error) {
 }
 
 func (s *Split) draw(rng *rand.Rand, theta []float64) error {
-	s.index = map[*policy.Candidates]int{}
-	for i := range Prompts {
+	for range Prompts {
 		phi := make([]float64, Responses*Dim)
 		for j := range phi {
 			phi[j] = rng.NormFloat64() * 2 / math.Sqrt(Dim)
@@ -93,7 +91,6 @@ func (s *Split) draw(rng *rand.Rand, theta []float64) error {
 		}
 		x := &policy.Candidates{Ref: normalize(ref), Features: f}
 		s.X, s.Reward = append(s.X, x), append(s.Reward, reward)
-		s.index[x] = i
 	}
 	return nil
 }
