@@ -86,7 +86,7 @@ type Config struct {
 	// cross the network in the clear.
 	AllowPlain bool
 	// Concurrency is the number of requests under way at once. Default: 4, or the
-	// number of the server's slots if that is smaller and known.
+	// number of requests that the server works on at once if that is smaller and known.
 	Concurrency int
 	// Attempts is how often a request is tried. Default: 6.
 	Attempts int

@@ -24,7 +24,7 @@
 // the log-probability from before the bias. Tokens that end inside a character have none;
 // theirs is looked up in the distribution over the whole vocabulary, which that server
 // gives when asked, and which also makes temperatures other than 1 exact. A prompt's
-// keys and values stay in the server's slot from token to token.
+// keys and values stay in the server from token to token.
 //
 // With Echo there are no ids. A reply begins where the tokens of the prompt by itself
 // end, these must come back unchanged in front of the reply, and the rest must spell the
@@ -36,7 +36,8 @@
 //
 // Servers that answer with status 200 and wrong numbers are common: they shift echoed
 // log-probabilities by a token, ignore echo, keep top-k or a repetition penalty on at
-// temperature 1 and top_p 1, or take max_tokens 0 for no limit. [Open] therefore compares
+// temperature 1 and top_p 1, take max_tokens 0 for no limit, or answer one client with the
+// text of another. [Open] therefore compares
 // what the server draws with what it scores ([Probe]) and refuses one that contradicts
 // itself. Whatever the server calls them, the requests of this package switch off all
 // that reshapes the distribution.

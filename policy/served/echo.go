@@ -91,7 +91,7 @@ var errNoEcho = shapef("echo is ignored: the answer does not begin with the text
 var errShift = errors.New("log-probabilities of scored tokens are shifted by one token; some servers do this " +
 	"unless a text begins with the beginning-of-sequence token: set Config.BOS to its text")
 
-func (e *echo) score(ctx context.Context, _ int, x Prompt, y Reply) (Score, error) {
+func (e *echo) score(ctx context.Context, x Prompt, y Reply) (Score, error) {
 	full, begin, err := e.split(ctx, x, y)
 	if err != nil {
 		return Score{}, err
@@ -164,7 +164,7 @@ func spells(pieces []string, text string) bool {
 	return len(head)+len(tail) <= len(text) && strings.HasPrefix(text, head) && strings.HasSuffix(text, tail)
 }
 
-func (e *echo) draw(ctx context.Context, _ int, x Prompt, o drawOptions) (drawn, error) {
+func (e *echo) draw(ctx context.Context, x Prompt, o drawOptions) (drawn, error) {
 	top := max(1, o.top)
 	r := e.request(e.c.BOS+x.Text, o.tokens, e.c.Temperature)
 	r.Seed = o.seed

@@ -32,6 +32,7 @@ type fake struct {
 	strict      bool    // unknown fields are refused
 	listEOS     bool    // a sampled </s> is among the tokens listed
 	maxTop      int     // the longest list of likeliest tokens
+	mix         bool    // every third reply goes on from another text
 	wobble      bool    // another reply each time, whatever the seed
 	duplicate   bool    // every choice comes twice
 	bias        bool    // logit_bias is ignored
@@ -155,15 +156,20 @@ func (f *fake) row(last int32, temperature float64) row {
 // sample draws up to n tokens, with their log-probabilities under the model itself and
 // under the distribution drawn from.
 func (f *fake) sample(ids []int32, n int, temperature float64, seed uint64) (reply []int32, raw, drawn []float64) {
+	f.mu.Lock()
+	f.count++
+	count := f.count
+	f.mu.Unlock()
 	if f.wobble {
-		f.mu.Lock()
-		f.count++
-		seed += uint64(1000 * f.count)
-		f.mu.Unlock()
+		seed += uint64(1000 * count)
 	}
+	mixed := f.mix && count%3 == 0
 	g := rand.New(rand.NewPCG(seed, 99))
 	last := ids[len(ids)-1]
 	for range n {
+		if mixed {
+			last = 2 + (last+7)%100
+		}
 		r := f.row(last, temperature*cmp.Or(f.sharp, 1))
 		p, order := r.logp, r.order
 		keep := len(p)

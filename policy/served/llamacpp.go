@@ -111,7 +111,7 @@ func (l *llamaCPP) tokenizer(ctx context.Context) tokenizer {
 	}
 }
 
-func (l *llamaCPP) score(ctx context.Context, slot int, x Prompt, y Reply) (Score, error) {
+func (l *llamaCPP) score(ctx context.Context, x Prompt, y Reply) (Score, error) {
 	tok := l.tokenizer(ctx)
 	prompt, err := tok.prompt(x)
 	if err != nil {
@@ -124,13 +124,13 @@ func (l *llamaCPP) score(ctx context.Context, slot int, x Prompt, y Reply) (Scor
 	tokens := make([]float64, len(reply))
 	done := 0
 	if l.c.Grammar && l.c.Temperature == 1 && len(reply) > 1 {
-		if done, err = l.byGrammar(ctx, slot, tokens, prompt, reply); err != nil {
+		if done, err = l.byGrammar(ctx, tokens, prompt, reply); err != nil {
 			return Score{}, err
 		}
 	}
 	all := slices.Concat(prompt, reply)
 	for t := done; t < len(reply); t++ {
-		if tokens[t], err = l.next(ctx, slot, all[:len(prompt)+t], reply[t]); err != nil {
+		if tokens[t], err = l.next(ctx, all[:len(prompt)+t], reply[t]); err != nil {
 			return Score{}, fmt.Errorf("token %d: %w", t, err)
 		}
 	}
@@ -138,9 +138,9 @@ func (l *llamaCPP) score(ctx context.Context, slot int, x Prompt, y Reply) (Scor
 }
 
 // next returns log π(id | ids).
-func (l *llamaCPP) next(ctx context.Context, slot int, ids []int32, id int32) (float64, error) {
+func (l *llamaCPP) next(ctx context.Context, ids []int32, id int32) (float64, error) {
 	if l.c.Temperature == 1 {
-		r := l.request(slot, ids, 1, 1)
+		r := l.request(ids, 1, 1)
 		r.LogitBias = force(id)
 		out, err := l.complete(ctx, l.c.Attempts, r)
 		if err != nil {
@@ -153,7 +153,7 @@ func (l *llamaCPP) next(ctx context.Context, slot int, ids []int32, id int32) (f
 			return logProb(out.Probabilities[0].LogProb, 0)
 		}
 	} // else, or for a part of a character, look it up among all
-	p, err := l.distribution(ctx, slot, ids)
+	p, err := l.distribution(ctx, ids)
 	if err != nil {
 		return 0, err
 	}
@@ -167,8 +167,8 @@ func (l *llamaCPP) next(ctx context.Context, slot int, ids []int32, id int32) (f
 func force(id int32) [][2]int64 { return [][2]int64{{int64(id), 1e6}} }
 
 // distribution returns log π(·|ids) of the whole vocabulary.
-func (l *llamaCPP) distribution(ctx context.Context, slot int, ids []int32) ([]float64, error) {
-	r := l.request(slot, ids, 1, 1)
+func (l *llamaCPP) distribution(ctx context.Context, ids []int32) ([]float64, error) {
+	r := l.request(ids, 1, 1)
 	r.NProbs, r.LogitBias = l.vocab, force(l.plain)
 	out, err := l.complete(ctx, l.c.Attempts, r)
 	if err != nil {
@@ -206,7 +206,7 @@ func (l *llamaCPP) distribution(ctx context.Context, slot int, ids []int32) ([]f
 
 // byGrammar scores a beginning of the reply in one request and returns its length: 0 where
 // the server cannot. A grammar cannot force the end-of-sequence token.
-func (l *llamaCPP) byGrammar(ctx context.Context, slot int, dst []float64, prompt, reply []int32) (int, error) {
+func (l *llamaCPP) byGrammar(ctx context.Context, dst []float64, prompt, reply []int32) (int, error) {
 	n := len(reply)
 	if reply[n-1] == l.eos {
 		n--
@@ -216,7 +216,7 @@ func (l *llamaCPP) byGrammar(ctx context.Context, slot int, dst []float64, promp
 	for _, id := range reply[:n] {
 		g.WriteString(" <[" + strconv.Itoa(int(id)) + "]>")
 	}
-	r := l.request(slot, prompt, n, 1)
+	r := l.request(prompt, n, 1)
 	r.Grammar = g.String()
 	out, err := l.complete(ctx, 1, r) // a failure is the answer
 	var status *StatusError
@@ -239,12 +239,12 @@ func (l *llamaCPP) byGrammar(ctx context.Context, slot int, dst []float64, promp
 	return n, nil
 }
 
-func (l *llamaCPP) draw(ctx context.Context, slot int, x Prompt, o drawOptions) (drawn, error) {
+func (l *llamaCPP) draw(ctx context.Context, x Prompt, o drawOptions) (drawn, error) {
 	prompt, err := l.tokenizer(ctx).prompt(x)
 	if err != nil {
 		return drawn{}, err
 	}
-	r := l.request(slot, prompt, o.tokens, l.c.Temperature)
+	r := l.request(prompt, o.tokens, l.c.Temperature)
 	r.Seed, r.NProbs = o.seed, max(1, o.top)
 	r.PostSampling = l.c.Temperature != 1
 	out, err := l.complete(ctx, l.c.Attempts, r)
@@ -270,7 +270,7 @@ func (l *llamaCPP) draw(ctx context.Context, slot int, x Prompt, o drawOptions) 
 		if i < 0 && o.listed {
 			tokens[t] = math.NaN()
 		} else if i < 0 {
-			tokens[t], err = l.next(ctx, slot, all[:len(prompt)+t], out.Tokens[t])
+			tokens[t], err = l.next(ctx, all[:len(prompt)+t], out.Tokens[t])
 		} else if tokens[t], err = logProb(out.Probabilities[i].value(), t); err == nil {
 			d.top[t], err = topList(out.Probabilities[i])
 		}

@@ -22,7 +22,6 @@ type llamaRequest struct {
 	LogitBias      [][2]int64 `json:"logit_bias,omitempty"`
 	Grammar        string     `json:"grammar,omitempty"`
 	CachePrompt    bool       `json:"cache_prompt"`
-	IDSlot         int        `json:"id_slot"`
 	ReturnTokens   bool       `json:"return_tokens"`
 	ResponseFields []string   `json:"response_fields"`
 }
@@ -54,12 +53,14 @@ func (p llamaProb) value() *float64 {
 	return p.LogProb
 }
 
-// request is one for n tokens at the given temperature, with nothing but it at work.
-func (l *llamaCPP) request(slot int, prompt []int32, n int, temperature float64) llamaRequest {
+// request is one for n tokens at the given temperature, with nothing but it at work. It
+// names no slot: the server finds the one that knows most of the prompt, and two clients
+// that name the same one get each other's prompts.
+func (l *llamaCPP) request(prompt []int32, n int, temperature float64) llamaRequest {
 	return llamaRequest{
 		Prompt: prompt, NPredict: n, NProbs: 1,
 		Temperature: temperature, Samplers: []string{"temperature"}, TopP: 1, RepeatPenalty: 1,
-		CachePrompt: true, IDSlot: slot, ReturnTokens: true,
+		CachePrompt: true, ReturnTokens: true,
 		ResponseFields: []string{"content", "tokens", "stop_type", "truncated", "completion_probabilities"},
 	}
 }

@@ -190,6 +190,37 @@ func TestLLMTruncationIsFound(t *testing.T) {
 	t.Log(err)
 }
 
+// TestLLMTwoClients: with twice as many requests as the server has room for, each reply
+// still answers its own prompt.
+func TestLLMTwoClients(t *testing.T) {
+	c := Config{URL: address(t, "LLM_URL"), SkipProbe: true, Protocol: LlamaCPP, MaxTokens: 6}
+	ctx := context.Background()
+	var xs []Prompt
+	var ids []uint64
+	for i, q := range []string{"Who wrote Hamlet?", "Name a color.", "What is two plus two?", "How many legs does a spider have?", "Say hello."} {
+		xs = append(xs, Prompt{Text: "<|im_start|>user\n" + q + "<|im_end|>\n<|im_start|>assistant\n"})
+		ids = append(ids, uint64(i))
+	}
+	const k = 3
+	done := make(chan error)
+	var models [2]*Model
+	var draws [2]policy.Draws[Reply]
+	for i := range draws {
+		models[i] = openLLM(t, c)
+		draws[i] = policy.Draws[Reply]{Y: make([]Reply, k*len(xs)), LogProb: make([]float64, k*len(xs))}
+		go func() { done <- models[i].Sample(ctx, draws[i], xs, ids, k, policy.Key{Seed: uint64(i)}) }()
+	}
+	require.NoError(t, <-done)
+	require.NoError(t, <-done)
+	for i, d := range draws {
+		for j, y := range d.Y {
+			s, err := models[i].Score(ctx, xs[j/k], y)
+			require.NoError(t, err)
+			assert.InDelta(t, d.LogProb[j], s.LogProb, 1e-2, "model %d, draw %d: %q", i, j, y.Text)
+		}
+	}
+}
+
 // TestLLMSpeed measures. A second run by the cache asks for nothing.
 func TestLLMSpeed(t *testing.T) {
 	url := address(t, "LLM_URL")

@@ -19,7 +19,7 @@ type Model struct {
 	client  *client
 	backend backend
 	report  Report
-	slots   chan int // the requests that may be under way, by number
+	slots   chan struct{} // as many as items may be worked on at once
 	hits    atomic.Int64
 }
 
@@ -29,13 +29,13 @@ var (
 	_ policy.Generator                 = (*Model)(nil)
 )
 
-// backend is one protocol. slot is the number of the place that the caller holds.
+// backend is one protocol.
 type backend interface {
 	// score returns log π of each token of y.
-	score(ctx context.Context, slot int, x Prompt, y Reply) (Score, error)
+	score(ctx context.Context, x Prompt, y Reply) (Score, error)
 	// draw samples a reply, with the log-probabilities of the top likeliest tokens at
 	// each position if top > 0.
-	draw(ctx context.Context, slot int, x Prompt, o drawOptions) (drawn, error)
+	draw(ctx context.Context, x Prompt, o drawOptions) (drawn, error)
 	// ids reports whether prompts and replies can be token ids.
 	ids() bool
 	// check returns the reason for which x cannot be a prompt, or nil.
@@ -92,8 +92,8 @@ func (m *Model) CacheHits() int64 { return m.hits.Load() }
 // Score returns the log-probability of a reply, token by token.
 func (m *Model) Score(ctx context.Context, x Prompt, y Reply) (Score, error) {
 	var s Score
-	err := m.each(ctx, 1, func(slot, _ int) (err error) {
-		s, err = m.scoreItem(ctx, slot, x, y)
+	err := m.each(ctx, 1, func(int) (err error) {
+		s, err = m.scoreItem(ctx, x, y)
 		return err
 	})
 	return s, reason(err)
@@ -102,8 +102,8 @@ func (m *Model) Score(ctx context.Context, x Prompt, y Reply) (Score, error) {
 // Draw samples one reply with the given seed, which is honoured if [Report.Seeds] says so.
 func (m *Model) Draw(ctx context.Context, x Prompt, seed uint32) (Draw, error) {
 	var d Draw
-	err := m.each(ctx, 1, func(slot, _ int) (err error) {
-		d, err = m.drawItem(ctx, slot, x, seed, m.scored())
+	err := m.each(ctx, 1, func(int) (err error) {
+		d, err = m.drawItem(ctx, x, seed, m.scored())
 		return err
 	})
 	return d, reason(err)
@@ -123,8 +123,8 @@ func (m *Model) LogProbs(ctx context.Context, dst []float64, xs []Prompt, ys []R
 	if len(dst) != len(xs) || len(dst) != len(ys) {
 		panic(badLength)
 	}
-	return m.each(ctx, len(dst), func(slot, i int) error {
-		s, err := m.scoreItem(ctx, slot, xs[i], ys[i])
+	return m.each(ctx, len(dst), func(i int) error {
+		s, err := m.scoreItem(ctx, xs[i], ys[i])
 		dst[i] = s.LogProb
 		if err != nil {
 			dst[i] = math.NaN()
@@ -197,10 +197,10 @@ func (m *Model) Generate(ctx context.Context, dst *policy.Rollout, prompts [][]i
 
 // draws makes k draws for each prompt. The item of an error is the prompt.
 func (m *Model) draws(ctx context.Context, xs []Prompt, ids []uint64, k int, key policy.Key, scored bool, put func(i int, d Draw)) error {
-	err := m.each(ctx, len(xs)*k, func(slot, i int) error {
+	err := m.each(ctx, len(xs)*k, func(i int) error {
 		var g rand.PCG
 		key.Stream(&g, ids[i/k], i%k)
-		d, err := m.drawItem(ctx, slot, xs[i/k], seedOf(&g), scored)
+		d, err := m.drawItem(ctx, xs[i/k], seedOf(&g), scored)
 		if err == nil {
 			put(i, d)
 		}
@@ -228,7 +228,7 @@ func seedOf(g *rand.PCG) uint32 { return uint32(g.Uint64() >> 33) }
 
 // each runs f for n items, as many at once as there are slots, and joins the errors as
 // item errors in the order of items. The context's error comes first.
-func (m *Model) each(ctx context.Context, n int, f func(slot, i int) error) error {
+func (m *Model) each(ctx context.Context, n int, f func(i int) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -241,11 +241,11 @@ func (m *Model) each(ctx context.Context, n int, f func(slot, i int) error) erro
 				select {
 				case <-ctx.Done():
 					return
-				case slot := <-m.slots:
-					if err := f(slot, i); err != nil {
+				case m.slots <- struct{}{}:
+					if err := f(i); err != nil {
 						errs[i] = &policy.ItemError{Index: i, Err: err}
 					}
-					m.slots <- slot
+					<-m.slots
 				}
 			}
 		})
@@ -263,7 +263,7 @@ func (m *Model) scored() bool {
 }
 
 // scoreItem is one score, from the cache if it is there.
-func (m *Model) scoreItem(ctx context.Context, slot int, x Prompt, y Reply) (Score, error) {
+func (m *Model) scoreItem(ctx context.Context, x Prompt, y Reply) (Score, error) {
 	if err := m.backend.check(x); err != nil {
 		return Score{}, err
 	}
@@ -275,20 +275,20 @@ func (m *Model) scoreItem(ctx context.Context, slot int, x Prompt, y Reply) (Sco
 	}
 	var s Score
 	err := m.cached(m.scoreKey(x, y), &s, func() (err error) {
-		s, err = m.backend.score(ctx, slot, x, y)
+		s, err = m.backend.score(ctx, x, y)
 		return err
 	})
 	return s, err
 }
 
 // drawItem is one draw, from the cache if it is there.
-func (m *Model) drawItem(ctx context.Context, slot int, x Prompt, seed uint32, scored bool) (Draw, error) {
+func (m *Model) drawItem(ctx context.Context, x Prompt, seed uint32, scored bool) (Draw, error) {
 	if err := m.backend.check(x); err != nil {
 		return Draw{}, err
 	}
 	var d Draw
 	err := m.cached(m.drawKey(x, seed, scored), &d, func() error {
-		r, err := m.backend.draw(ctx, slot, x, drawOptions{seed: seed, tokens: m.client.MaxTokens, score: scored})
+		r, err := m.backend.draw(ctx, x, drawOptions{seed: seed, tokens: m.client.MaxTokens, score: scored})
 		d = r.Draw
 		return err
 	})

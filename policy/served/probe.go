@@ -100,21 +100,22 @@ func (m *Model) connect(ctx context.Context) error {
 	if m.report.Slots > 0 {
 		n = min(n, m.report.Slots)
 	}
-	m.slots = make(chan int, n)
-	for slot := range n {
-		m.slots <- slot
-	}
+	m.slots = make(chan struct{}, n)
 	return nil
 }
 
 const (
-	probePrompt  = "A list of words, picked at random:\n"
 	probeDraws   = 12
 	probeTokens  = 32
-	probeCompare = 3 // draws whose tokens are scored again
+	probeCompare = 4 // draws whose tokens are scored again
 	fixedPrompt  = "The quick brown"
 	fixedReply   = " fox jumps over the lazy dog."
 )
+
+// probePrompt alternates, so that a server which mixes up what it works on at once shows.
+func probePrompt(i int) Prompt {
+	return Prompt{Text: [...]string{"A list of words, picked at random:\n", "The next message in the thread:"}[i%2]}
+}
 
 // probe is what Probe documents.
 func (m *Model) probe(ctx context.Context) error {
@@ -139,16 +140,16 @@ func (m *Model) probe(ctx context.Context) error {
 	if err := m.checkTruncation(draws[:probeDraws]); err != nil {
 		return err
 	}
-	return m.single(ctx, func(slot int) error {
-		s, err := m.backend.score(ctx, slot, Prompt{Text: fixedPrompt}, Reply{Text: fixedReply})
+	return m.single(ctx, func() error {
+		s, err := m.backend.score(ctx, Prompt{Text: fixedPrompt}, Reply{Text: fixedReply})
 		m.report.Fixed = s.Tokens
 		return err
 	})
 }
 
-// single runs f in a slot.
-func (m *Model) single(ctx context.Context, f func(slot int) error) error {
-	return reason(m.each(ctx, 1, func(slot, _ int) error { return f(slot) }))
+// single runs f as the only item.
+func (m *Model) single(ctx context.Context, f func() error) error {
+	return reason(m.each(ctx, 1, func(int) error { return f() }))
 }
 
 // probeDraws makes draws with different seeds, and the first one a second time. Servers
@@ -158,9 +159,9 @@ func (m *Model) probeDraws(ctx context.Context) ([]drawn, error) {
 	var err error
 	for _, top := range []int{100, 20, 5} {
 		draws = make([]drawn, probeDraws+1)
-		err = m.each(ctx, len(draws), func(slot, i int) (err error) {
+		err = m.each(ctx, len(draws), func(i int) (err error) {
 			o := drawOptions{seed: uint32(1 + i%probeDraws), tokens: probeTokens, score: m.scored(), listed: true, top: top}
-			draws[i], err = m.backend.draw(ctx, slot, Prompt{Text: probePrompt}, o)
+			draws[i], err = m.backend.draw(ctx, probePrompt(i), o)
 			return err
 		})
 		if !refused(err) {
@@ -173,26 +174,26 @@ func (m *Model) probeDraws(ctx context.Context) ([]drawn, error) {
 // checkVariation wants different seeds to give different replies.
 func (m *Model) checkVariation(draws []drawn) error {
 	m.report.Seeds = draws[0].Reply.Text == draws[probeDraws].Reply.Text
-	for _, d := range draws[1:probeDraws] {
-		if d.Reply.Text != draws[0].Reply.Text {
+	for i := 2; i < probeDraws; i += 2 { // the prompt of the first one
+		if draws[i].Reply.Text != draws[0].Reply.Text {
 			return nil
 		}
 	}
-	return &ProbeError{"variation", fmt.Errorf("%d draws with different seeds gave the same reply: the temperature or the seed is ignored", probeDraws)}
+	return &ProbeError{"variation", fmt.Errorf("%d draws with different seeds gave the same reply: the temperature or the seed is ignored", probeDraws/2)}
 }
 
 // checkAgreement compares log-probabilities of sampled tokens with those of the same tokens
 // scored.
 func (m *Model) checkAgreement(ctx context.Context, draws []drawn) error {
 	var diff []float64
-	compared, shifted := 0, 0.0
-	for _, d := range draws[:probeDraws] {
+	compared, shifted, worst := 0, 0.0, 0.0
+	for i, d := range draws[:probeDraws] {
 		if compared == probeCompare {
 			break
 		}
 		var scored *echoed
-		err := m.single(ctx, func(slot int) (err error) {
-			scored, err = m.rescore(ctx, slot, &d)
+		err := m.single(ctx, func() (err error) {
+			scored, err = m.rescore(ctx, probePrompt(i), &d)
 			return err
 		})
 		switch {
@@ -202,6 +203,7 @@ func (m *Model) checkAgreement(ctx context.Context, draws []drawn) error {
 			return &ProbeError{"agreement", err}
 		}
 		compared++
+		before := len(diff)
 		for t, v := range d.Score.Tokens[:len(scored.values)] {
 			if scored.values[t] == nil {
 				return &ProbeError{"agreement", fmt.Errorf("token %d: %w", t, ErrNull)}
@@ -210,36 +212,41 @@ func (m *Model) checkAgreement(ctx context.Context, draws []drawn) error {
 				diff = append(diff, math.Abs(v-*scored.values[t]))
 			}
 		}
+		if own := diff[before:]; len(own) > 0 {
+			worst = max(worst, sum(own)/float64(len(own)))
+		}
 		shifted += shift(d.Score.Tokens, scored.values)
 	}
 	if len(diff) == 0 {
 		return &ProbeError{"agreement", errors.New("no sampled text has the same tokens when it is scored")}
 	}
-	mean := sum(diff) / float64(len(diff))
-	m.report.MeanNoise, m.report.MaxNoise = jsonnum.Float(mean), jsonnum.Float(slices.Max(diff))
+	m.report.MeanNoise, m.report.MaxNoise = jsonnum.Float(sum(diff)/float64(len(diff))), jsonnum.Float(slices.Max(diff))
 	m.report.Compared = len(diff)
-	if mean <= m.client.Tolerance {
+	if worst <= m.client.Tolerance {
 		return nil
 	}
 	if shifted/float64(compared) <= m.client.Tolerance {
 		return &ProbeError{"shift", errShift}
 	}
-	return &ProbeError{"agreement", fmt.Errorf("sampled tokens and the same tokens scored differ by %.3g nats each on average, %.3g at most; "+
-		"Config.Tolerance is %g", mean, slices.Max(diff), m.client.Tolerance)}
+	return &ProbeError{"agreement", fmt.Errorf("the tokens of a reply, sampled and scored, differ by %.3g nats each on average, Config.Tolerance is %g: "+
+		"the server mixes up what it works on at once, or scores another distribution than it draws from", worst, m.client.Tolerance)}
 }
 
 // errOtherTokens: a sampled text need not be cut into the tokens that it was sampled as.
 var errOtherTokens = errors.New("other tokens")
 
 // rescore scores the tokens of a draw, or a few of them where each is expensive.
-func (m *Model) rescore(ctx context.Context, slot int, d *drawn) (*echoed, error) {
-	x, y := Prompt{Text: probePrompt}, d.Reply
+func (m *Model) rescore(ctx context.Context, x Prompt, d *drawn) (*echoed, error) {
+	y := d.Reply
 	if e, ok := m.backend.(*echo); ok {
 		y.End = 0 // its end-of-sequence token may itself come from scoring
 		if strings.ContainsRune(y.Text, utf8.RuneError) || y.Text == "" {
 			return nil, errOtherTokens
 		}
 		full, begin, err := e.split(ctx, x, y)
+		if errors.Is(err, ErrBoundary) {
+			return nil, errOtherTokens
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -252,7 +259,7 @@ func (m *Model) rescore(ctx context.Context, slot int, d *drawn) (*echoed, error
 	if m.client.Temperature != 1 {
 		y.IDs = y.IDs[:min(4, len(y.IDs))]
 	}
-	s, err := m.backend.score(ctx, slot, x, y)
+	s, err := m.backend.score(ctx, x, y)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ func TestProbeRefuses(t *testing.T) {
 		{"flattened", protocols, func(f *fake) { f.sharp = 1.5 }, "truncation", "although it was told not to"},
 		{"greedy", protocols, func(f *fake) { f.greedy = true }, "variation", "temperature or the seed is ignored"},
 		{"noise beyond tolerance", protocols, func(f *fake) { f.noise = 2 }, "agreement", "Config.Tolerance"},
+		{"prompts mixed up", protocols, func(f *fake) { f.mix = true }, "agreement", "mixes up"},
 		{"forced token ignored", []Protocol{LlamaCPP}, func(f *fake) { f.bias = true }, "agreement", "logit_bias is ignored"},
 		{"null among scores", []Protocol{VLLM}, func(f *fake) { f.nullAt = 38 }, "agreement", "no log-probability"},
 	} {

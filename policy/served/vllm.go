@@ -70,7 +70,7 @@ func (v *vLLM) tokenizer(ctx context.Context) tokenizer {
 	}
 }
 
-func (v *vLLM) score(ctx context.Context, _ int, x Prompt, y Reply) (Score, error) {
+func (v *vLLM) score(ctx context.Context, x Prompt, y Reply) (Score, error) {
 	tok := v.tokenizer(ctx)
 	prompt, err := tok.prompt(x)
 	if err != nil {
@@ -107,7 +107,7 @@ func (v *vLLM) score(ctx context.Context, _ int, x Prompt, y Reply) (Score, erro
 	return newScore(tokens, slices.Clone(reply)), nil
 }
 
-func (v *vLLM) draw(ctx context.Context, _ int, x Prompt, o drawOptions) (drawn, error) {
+func (v *vLLM) draw(ctx context.Context, x Prompt, o drawOptions) (drawn, error) {
 	prompt, err := v.tokenizer(ctx).prompt(x)
 	if err != nil {
 		return drawn{}, err
