@@ -69,24 +69,24 @@ func (l AOTUnpaired) Eval(dst UnpairedOut, b Unpaired) (Total, error) {
 		}
 		store(dst.Reward, i, l.Beta*v)
 	}
-	if err := q.match(l.Beta, "LogProb", "LogProb"); err != nil {
+	if err := q.match(l.Beta, "LogProb−Ref", "LogProb−Ref"); err != nil {
 		return Total{}, err
 	}
 	t := q.evaluate(link)
 	clear(dst.Loss)
 	clear(dst.LogProb)
 	for p, c := range q.pieces {
-		add(dst.Loss, c.up, q.value[p])
-		add(dst.LogProb, c.up, q.z[p]*l.Beta)
-		add(dst.LogProb, c.down, -q.z[p]*l.Beta)
+		accumulate(dst.Loss, c.up, q.value[p])
+		accumulate(dst.LogProb, c.up, q.z[p]*l.Beta)
+		accumulate(dst.LogProb, c.down, -q.z[p]*l.Beta)
 	}
 	return t, nil
 }
 
 const noUnpairedWeight = "loss: Unpaired.Weight is set, but the objective does not read it"
 
-// add adds v to dst[i] unless dst is nil.
-func add(dst []float64, i int, v float64) {
+// accumulate adds v to dst[i] unless dst is nil.
+func accumulate(dst []float64, i int, v float64) {
 	if dst != nil {
 		dst[i] += v
 	}

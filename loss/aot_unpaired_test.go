@@ -146,8 +146,8 @@ func TestAOTUnpairedErrors(t *testing.T) {
 	inputError(t, err, "LogProb", 3, math.NaN())
 	b.LogProb[3], b.LogProb[4] = -inf, -inf // the least of both kinds
 	_, err = loss.AOTUnpaired{Beta: 1}.Eval(loss.UnpairedOut{}, b)
-	inputError(t, err, "LogProb", 4, -inf)
-	assert.Contains(t, err.Error(), "LogProb[3] = -Inf")
+	inputError(t, err, "LogProb−Ref", 4, -inf)
+	assert.Contains(t, err.Error(), "LogProb−Ref[3] = -Inf")
 	b.Ref = b.Ref[:3]
 	assert.Panics(t, func() { loss.AOTUnpaired{Beta: 1}.Eval(loss.UnpairedOut{}, b) })
 

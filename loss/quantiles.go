@@ -81,6 +81,9 @@ func (q *quantiles) evaluate(link Smoothed) Total {
 	for p, c := range q.pieces {
 		q.value[p] *= c.mass
 		q.z[p] *= c.mass
+		if q.z[p] == 0 {
+			t.Flat++
+		}
 		t.Sum += q.value[p]
 	}
 	return t
