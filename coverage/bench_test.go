@@ -39,3 +39,24 @@ func BenchmarkKLEstimator(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/sample")
 }
+
+func BenchmarkLogBall(b *testing.B) {
+	for _, logq := range []float64{-0.5, -10, -700} {
+		b.Run(fmt.Sprint("logq=", logq), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				coverage.LogBall(logq, 0.1)
+			}
+		})
+	}
+}
+
+func BenchmarkRenyi(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	p, q := simplex(rng, 4096, 1), simplex(rng, 4096, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		coverage.Renyi(2, p, q)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/response")
+}

@@ -10,6 +10,19 @@
 //
 // ℓ(y) = log π(y|x) − log π_ref(y|x). "Reverse KL" is KL(π‖π_ref) = E_π[ℓ].
 //
+// # Exact, for enumerable responses
+//
+// [KL], [ChiSquare], [Renyi], [MaxLogRatio] and [Profile] compare two distributions;
+// [Joint] makes one of all prompts. Coverage coefficients bound the largest w = π/π_ref of
+// a set of policies: [LogGlobal] of all policies, [LogBallPrompt] of those with
+// KL(π‖π_ref) ≤ ε at each prompt, [LogBallAverage] of those with E_x KL(π‖π_ref) ≤ ε.
+// [Concentrability] is that of one comparator, [BestOfN] an important one.
+//
+// Coefficients are returned as logarithms, for a reference may give a response the
+// probability 1e-300, or 0: a budget in KL forbids mass there, C_glo is +Inf. Throughout,
+// 0/0 is 0, and p > 0 = q gives +Inf and never NaN. An argument outside its domain gives
+// NaN, as in package math.
+//
 // # From samples
 //
 // With y ~ π, the mean of ℓ (called k1) is an unbiased estimate of the reverse KL.

@@ -37,3 +37,63 @@ func ExampleKLEstimator() {
 	// Output:
 	// KL = 0.533 ± 0.240 from 3 prompts
 }
+
+// How far a policy can go within a KL of 0.1, where the reference rarely gives one response.
+func ExampleLogBallPrompt() {
+	ref := []float64{math.Log(0.9), math.Log(0.099), math.Log(0.001)}
+	fmt.Printf("C_glo = %.0f\n", math.Exp(coverage.LogGlobal(ref)))
+	fmt.Printf("C_0.1 = %.1f\n", math.Exp(coverage.LogBallPrompt(ref, 0.1)))
+	policy := make([]float64, 3)
+	coverage.BallPolicy(policy, ref, 0.1)
+	fmt.Printf("reached with %.4f\n", math.Exp(policy[2]))
+	fmt.Printf("C = 100 needs a KL of %.3f\n", coverage.BallPromptEps(ref, math.Log(100)))
+	// Output:
+	// C_glo = 1000
+	// C_0.1 = 37.5
+	// reached with 0.0375
+	// C = 100 needs a KL of 0.367
+}
+
+// A budget for the average over prompts goes to one prompt.
+func ExampleLogBallAverage() {
+	half := []float64{math.Log(0.5), math.Log(0.5)}
+	skewed := []float64{math.Log(0.98), math.Log(0.02)}
+	rho := []float64{math.Log(0.75), math.Log(0.25)}
+	c, prompt := coverage.LogBallAverage(rho, [][]float64{half, skewed}, 0.05)
+	fmt.Printf("C = %.2f at prompt %d\n", math.Exp(c), prompt)
+	fmt.Printf("with 0.05 for each prompt %.2f\n", math.Exp(coverage.LogBallPrompt(skewed, 0.05)))
+	// Output:
+	// C = 7.93 at prompt 1
+	// with 0.05 for each prompt 3.90
+}
+
+func ExampleRenyi() {
+	policy := []float64{math.Log(0.6), math.Log(0.4)}
+	ref := []float64{math.Log(0.2), math.Log(0.8)}
+	for _, alpha := range []float64{0.5, 1, 2, math.Inf(1)} {
+		fmt.Printf("D_%v = %.4f\n", alpha, coverage.Renyi(alpha, policy, ref))
+	}
+	fmt.Printf("χ² = %.4f\n", coverage.ChiSquare(policy, ref))
+	// Output:
+	// D_0.5 = 0.1840
+	// D_1 = 0.3819
+	// D_2 = 0.6931
+	// D_+Inf = 1.0986
+	// χ² = 1.0000
+}
+
+func ExampleBestOfN() {
+	ref := []float64{math.Log(0.5), math.Log(0.3), math.Log(0.2)}
+	best := make([]float64, 3)
+	coverage.BestOfN(best, ref, []float64{1, 2, 2}, 4)
+	for _, v := range best {
+		fmt.Printf("%.4f\n", math.Exp(v))
+	}
+	_, bound, _ := coverage.BestOfNBounds(4)
+	fmt.Printf("KL = %.4f ≤ %.4f\n", coverage.KL(best, ref), bound)
+	// Output:
+	// 0.0625
+	// 0.5625
+	// 0.3750
+	// KL = 0.4594 ≤ 0.6363
+}
