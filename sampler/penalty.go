@@ -20,13 +20,7 @@ func (p RepetitionPenalty) Apply(r *Row) error {
 	if err := p.Check(len(r.Logits)); err != nil {
 		return err
 	}
-	if len(r.seen) < len(r.Logits) {
-		r.seen = make([]uint32, len(r.Logits))
-	}
-	if r.round++; r.round == 0 { // after 2³² rows
-		clear(r.seen)
-		r.round = 1
-	}
+	r.newRound()
 	for i, id := range r.History {
 		if id < 0 || int(id) >= len(r.Logits) {
 			return fmt.Errorf("History[%d] is %d, outside the vocabulary of %d", i, id, len(r.Logits))

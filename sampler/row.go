@@ -38,8 +38,8 @@ type Row struct {
 	weight             []float64
 	left               int // tokens that can be drawn
 
-	score     []float64 // of Typical
-	seen      []uint32  // of RepetitionPenalty: the round in which a token was last seen
+	score     []float64
+	seen      []uint32 // the round in which a token was last seen
 	round     uint32
 	selection selection
 }

@@ -1,6 +1,9 @@
 package sampler
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // digit is the number of bits that selection looks at in one pass: 11 make two tables
 // that fit into a first-level cache, and need at most six passes.
@@ -21,7 +24,7 @@ type selection struct {
 // those above t. Items of score −Inf do not count. Without any it returns −Inf. mass
 // nil: each item has mass 1.
 func (s *selection) boundary(score, mass []float64, target float64) (t, above float64) {
-	s.ids = s.ids[:0]
+	s.ids = slices.Grow(s.ids[:0], len(score))
 	for i, x := range score {
 		if x > math.Inf(-1) {
 			s.ids = append(s.ids, int32(i))

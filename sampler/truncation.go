@@ -124,9 +124,9 @@ func (p Typical) Apply(r *Row) error {
 		}
 	}
 	mean /= r.total
-	r.score = r.score[:0]
-	for _, x := range r.Logits {
-		r.score = append(r.score, -math.Abs(mean-(x-r.top)))
+	r.score = resize(r.score, len(r.Logits))
+	for v, x := range r.Logits {
+		r.score[v] = -math.Abs(mean - (x - r.top))
 	}
 	t, _ := r.selection.boundary(r.score, r.weight, float64(p)*r.total)
 	r.keep(r.score, t)
