@@ -30,11 +30,9 @@ type job struct {
 // runGap runs the synthetic problem: all methods on all seeds, as many at a time as there
 // are processors. Each run is deterministic, so their order does not matter.
 func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, error) {
-	r := &report.Report{Problem: "coverage-gap", Config: used{config: c, DualShare: methods.DualShare, Fixed: gap.Fixed()}}
+	r := &report.Report{Problem: "coverage-gap", Seeds: c.seeds(), Config: used{config: c, DualShare: methods.DualShare, Fixed: gap.Fixed()}}
 	problems := make([]*seedProblem, c.Seeds)
-	for i := range problems {
-		seed := c.Seed + uint64(i)
-		r.Seeds = append(r.Seeds, seed)
+	for i, seed := range r.Seeds {
 		var err error
 		if problems[i], err = newSeedProblem(seed); err != nil {
 			return nil, err
@@ -104,6 +102,15 @@ func (c *config) jobs(method string, g methods.Config) []*job {
 		jobs = append(jobs, &job{seed: i, method: method, config: g})
 	}
 	return jobs
+}
+
+// seeds returns the seeds of the runs.
+func (c *config) seeds() []uint64 {
+	var out []uint64
+	for i := range c.Seeds {
+		out = append(out, c.Seed+uint64(i))
+	}
+	return out
 }
 
 // files returns where a run keeps its checkpoint and its metrics: "" for nowhere.

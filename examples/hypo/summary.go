@@ -15,33 +15,13 @@ func summarise(name string, jobs []*job) report.Method {
 	for i, j := range jobs {
 		histories[i] = j.out
 	}
-	m.Trace = traceOf(histories)
+	m.Trace = report.TraceOf(histories)
 	last := len(histories[0]) - 1
 	m.Final = report.Final{
-		KL: over(histories, last, "eval/kl"), Reward: over(histories, last, "eval/reward"),
-		Winrate: over(histories, last, "eval/winrate"), Garbage: over(histories, last, "eval/garbage"),
+		KL: report.Over(histories, last, "eval/kl"), Reward: report.Over(histories, last, "eval/reward"),
+		Winrate: report.Over(histories, last, "eval/winrate"), Garbage: report.Over(histories, last, "eval/garbage"),
 	}
 	return m
-}
-
-// traceOf summarises the evaluations of one method over seeds.
-func traceOf(histories []train.History) []report.Trace {
-	var out []report.Trace
-	for i, e := range histories[0] {
-		out = append(out, report.Trace{
-			Step: e.Step, KL: over(histories, i, "eval/kl"), Reward: over(histories, i, "eval/reward"), Winrate: over(histories, i, "eval/winrate"),
-		})
-	}
-	return out
-}
-
-// over summarises a value of evaluation i over seeds.
-func over(histories []train.History, i int, name string) *report.Stat {
-	values := make([]float64, len(histories))
-	for s, h := range histories {
-		values[s] = float64(h[i].Values[name])
-	}
-	return report.NewStat(values, nil)
 }
 
 // refMethod is the reference itself, where every run begins.

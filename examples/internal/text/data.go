@@ -37,7 +37,7 @@ const (
 
 // ReadCorpus reads a preference file. Pairs that cannot be used are skipped and counted;
 // malformed lines stop unless skipBad.
-func ReadCorpus(path string, skipBad bool, progress func(read int)) (*Corpus, error) {
+func ReadCorpus(path string, skipBad bool, progress func()) (*Corpus, error) {
 	split, err := dataset.NewSplit(trainShare, validationShare, testShare)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func ReadCorpus(path string, skipBad bool, progress func(read int)) (*Corpus, er
 		t := p.AsText()
 		part := split.Part(p.Prompt)
 		c.parts[part] = append(c.parts[part], pair{t.Prompt.Plain, t.Chosen.Plain, t.Rejected.Plain})
-		progress(c.Summary.Read)
+		progress()
 	}
 	for part, pairs := range c.parts {
 		if len(pairs) < 2 {
@@ -96,30 +96,31 @@ func (s Size) cut(ids []int32, eos int32) []int32 {
 
 // Size is the size of the language models and of what they see.
 type Size struct {
-	Name   string `json:"name"`
-	Vocab  int    `json:"vocab"`
-	Dim    int    `json:"dim"`
-	Reply  int    `json:"reply"`  // longest reply in tokens
-	Prompt int    `json:"prompt"` // tokens of a prompt's end that a model sees
-	MaxSFT int    `json:"max_sft_steps"`
+	Name    string  `json:"name"`
+	Vocab   int     `json:"vocab"`
+	Dim     int     `json:"dim"`
+	Reply   int     `json:"reply"`         // longest reply in tokens
+	Prompt  int     `json:"prompt"`        // tokens of a prompt's end that a model sees
+	MaxSFT  int     `json:"max_sft_steps"` // updates of supervised fine-tuning, or nine epochs if that is less
+	SFTRate float64 `json:"sft_lr"`
 }
 
-// Sizes are the two sizes on offer.
+// Sizes are the two sizes of log-bilinear models on offer.
 var Sizes = map[string]Size{
-	"small": {Name: "small", Vocab: 2000, Dim: 64, Reply: 40, Prompt: 64, MaxSFT: 400},
-	"large": {Name: "large", Vocab: 4000, Dim: 128, Reply: 64, Prompt: 128, MaxSFT: 1200},
+	"small": {Name: "small", Vocab: 2000, Dim: 64, Reply: 40, Prompt: 64, MaxSFT: 400, SFTRate: 6e-3},
+	"large": {Name: "large", Vocab: 4000, Dim: 128, Reply: 64, Prompt: 128, MaxSFT: 1200, SFTRate: 6e-3},
 }
 
-// Fixed lists what no flag changes.
-func Fixed() map[string]any {
+// fixed lists what no flag changes.
+func fixed() map[string]any {
 	return map[string]any{
-		"split":  []float64{trainShare, validationShare, testShare},
-		"sft_lr": sftRate, "sft_batch": sftBatch, "sft_max_epochs": sftEpochs, "sft_weight_decay": sftDecay, "sft_schedule": "linear",
-		"ngram_order": sftOrder, "scorer_features": scorerDim, "scorer_l2": scorerL2,
-		"optimizer": "AdamW", "max_norm": MaxNorm,
-		"eval_samples_per_prompt": PerPrompt, "eval_choices": choices,
+		"split":     []float64{trainShare, validationShare, testShare},
+		"sft_batch": sftBatch, "sft_max_epochs": sftEpochs, "sft_schedule": "linear",
+		"scorer_features": scorerDim, "scorer_l2": scorerL2,
+		"optimizer": "AdamW", "max_norm": maxNorm,
+		"eval_samples_per_prompt": perPrompt, "eval_choices": choices,
 	}
 }
 
-// MaxNorm clips the gradient of every run.
-const MaxNorm = 1.0
+// maxNorm clips the gradient of every run.
+const maxNorm = 1.0

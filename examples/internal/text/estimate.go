@@ -6,20 +6,16 @@ import (
 
 	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/policy"
-	"github.com/prefgrad/prefgrad/policy/lm"
 )
 
 // Estimate says how long seeds runs of everything will take on this machine, from the time
 // that one batch takes. Replies that grow shorter or longer make it less or more.
-func (s *Setup) Estimate(ctx context.Context, c methods.Config, seeds int) (time.Duration, error) {
-	m, err := lm.New(s.model(c.Seed))
+func (s *Setup) Estimate(ctx context.Context, models Models, c methods.Config, seeds int) (time.Duration, error) {
+	t, err := models.New(s, c.Seed)
 	if err != nil {
 		return 0, err
 	}
-	if err := m.FitUnigram(s.counts()); err != nil { // so that replies have a likely length
-		return 0, err
-	}
-	p := s.sequences(m)
+	p := s.sequences(t.Model)
 	n := min(c.Batch, s.Train.Len())
 	xs, ys, logp := s.Train.X[:n], s.Train.Chosen[:n], make([]float64, n)
 	pass := p.NewPass()
@@ -42,7 +38,7 @@ func (s *Setup) Estimate(ctx context.Context, c methods.Config, seeds int) (time
 	steps, k := time.Duration(c.Steps), time.Duration(c.K)
 	pairs := 2 * step
 	online := k * (step + sample + step/3) // with the reference's forward pass
-	evaluations := time.Duration(s.Test.Len()*PerPrompt/n) * (sample + step)
+	evaluations := time.Duration(s.Test.Len()*perPrompt/n) * (sample + step)
 	total := time.Duration(s.sftSteps())*step + steps*(3*pairs+3*online) + time.Duration(len(methods.Names)+1)*3*evaluations
 	return time.Duration(seeds) * total, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/prefgrad/prefgrad/coverage"
 	"github.com/prefgrad/prefgrad/policy"
-	"github.com/prefgrad/prefgrad/policy/lm"
 	"github.com/prefgrad/prefgrad/sampler"
 	"github.com/prefgrad/prefgrad/train"
 )
@@ -16,13 +15,12 @@ import (
 // from the same streams, apart from the reference's own.
 type Evaluator struct {
 	*Setup
-	ref     *lm.Frozen
-	samples []string // of the reference, PerPrompt for each test prompt
+	ref     Model
+	samples []string // of the reference, perPrompt for each test prompt
 }
 
 const (
-	// PerPrompt is the number of samples of each test prompt.
-	PerPrompt    = 4
+	perPrompt    = 4  // samples of each test prompt
 	tracePrompts = 64 // prompts of an evaluation during training, with one sample each
 	choices      = 4  // replies to choose from in the multiple-choice test
 )
@@ -34,9 +32,9 @@ var (
 )
 
 // NewEvaluator draws the reference's samples.
-func (s *Setup) NewEvaluator(ctx context.Context, ref *lm.Frozen) (*Evaluator, error) {
+func (s *Setup) NewEvaluator(ctx context.Context, ref Model) (*Evaluator, error) {
 	e := &Evaluator{Setup: s, ref: ref}
-	d, err := e.draw(ctx, ref.Clone(), s.Test.Len(), PerPrompt, refKey, "sampling from the reference")
+	d, err := e.draw(ctx, &Trainee{Model: ref}, s.Test.Len(), perPrompt, refKey, "sampling from the reference")
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +53,12 @@ type Result struct {
 	Length        coverage.Estimate // tokens
 	Perplexity    float64           // of the chosen replies, per token
 	Choice        coverage.Estimate // share of prompts whose chosen reply is the likeliest per token among it and three others'
-	Samples       []string          // replies to the first test prompts, to read
+	Samples       []string          // a reply to each test prompt, to read
 }
 
 // Evaluate judges a policy.
-func (e *Evaluator) Evaluate(ctx context.Context, m *lm.Model) (*Result, error) {
-	d, err := e.draw(ctx, m, e.Test.Len(), PerPrompt, evalKey, "evaluating")
+func (e *Evaluator) Evaluate(ctx context.Context, t *Trainee) (*Result, error) {
+	d, err := e.draw(ctx, t, e.Test.Len(), perPrompt, evalKey, "evaluating")
 	if err != nil {
 		return nil, err
 	}
@@ -71,29 +69,31 @@ func (e *Evaluator) Evaluate(ctx context.Context, m *lm.Model) (*Result, error) 
 		score, other := e.Judge.Score(y, true), e.Judge.Score(e.samples[i], true)
 		reward[i], win[i] = score-other, wins(score, other)
 		control[i] = wins(e.Judge.Score(y, false), e.Judge.Score(e.samples[i], false))
-		chosen[i] = wins(score, e.Judge.Score(e.Tokenizer.Decode(e.Test.Chosen[i/PerPrompt]), true))
+		chosen[i] = wins(score, e.Judge.Score(e.Tokenizer.Decode(e.Test.Chosen[i/perPrompt]), true))
 	}
 	for _, q := range []struct {
 		dst    *coverage.Estimate
 		values []float64
 	}{{&out.KL, d.kl}, {&out.Reward, reward}, {&out.Winrate, win}, {&out.LengthControl, control}, {&out.WinrateChosen, chosen}, {&out.Length, d.length}} {
-		if *q.dst, err = mean(q.values, PerPrompt); err != nil {
+		if *q.dst, err = mean(q.values, perPrompt); err != nil {
 			return nil, err
 		}
 	}
-	p := e.sequences(m)
+	p := e.sequences(t.Model)
 	if out.Perplexity, err = perplexity(ctx, p, &e.Test); err != nil {
 		return nil, err
 	}
-	out.Samples = d.replies[:min(n, 3*PerPrompt)]
+	for i := 0; i < n; i += perPrompt {
+		out.Samples = append(out.Samples, d.replies[i])
+	}
 	out.Choice, err = e.choice(ctx, p)
 	return out, err
 }
 
 // trace reports a cheaper evaluation during training.
-func (e *Evaluator) trace(ctx context.Context, m *lm.Model, out *train.Metrics) error {
+func (e *Evaluator) trace(ctx context.Context, t *Trainee, out *train.Metrics) error {
 	prompts := min(tracePrompts, e.Test.Len())
-	d, err := e.draw(ctx, m, prompts, 1, evalKey, "")
+	d, err := e.draw(ctx, t, prompts, 1, evalKey, "")
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (e *Evaluator) trace(ctx context.Context, m *lm.Model, out *train.Metrics) 
 	}
 	reward, win := 0.0, 0.0
 	for i, y := range d.replies {
-		score, other := e.Judge.Score(y, true), e.Judge.Score(e.samples[i*PerPrompt], true)
+		score, other := e.Judge.Score(y, true), e.Judge.Score(e.samples[i*perPrompt], true)
 		reward += score - other
 		win += wins(score, other)
 	}
@@ -127,14 +127,17 @@ const evalChunk = 32
 // draw draws k replies to each of the first test prompts. The sum of exact per-token KLs along
 // a sample has the mean of its log-ratio, which is KL(π‖π_ref), and varies less. A label asks
 // for progress.
-func (e *Evaluator) draw(ctx context.Context, m *lm.Model, prompts, k int, key policy.Key, label string) (*drawn, error) {
+func (e *Evaluator) draw(ctx context.Context, t *Trainee, prompts, k int, key policy.Key, label string) (*drawn, error) {
 	var p *train.Progress
 	if label != "" {
 		p = train.NewProgress(e.log, label, prompts)
 		defer p.Done("")
 	}
-	write := sampler.NewAncestral(m, e.Tokenizer.EOS(), e.Size.Reply)
-	pass := m.Against(e.ref).NewTokenPass()
+	write := sampler.NewAncestral(t.Model, e.Tokenizer.EOS(), e.Size.Reply)
+	var pass policy.TokenPass
+	if t.KL != nil {
+		pass = t.KL.NewTokenPass()
+	}
 	d := &drawn{}
 	var r policy.Rollout
 	for lo := 0; lo < prompts; lo += evalChunk {
@@ -147,8 +150,10 @@ func (e *Evaluator) draw(ctx context.Context, m *lm.Model, prompts, k int, key p
 			return nil, err
 		}
 		perToken := make([]float64, len(r.Tokens.IDs))
-		if err := pass.Forward(ctx, policy.TokenStats{KL: perToken}, r.Tokens); err != nil {
-			return nil, err
+		if pass != nil { // the reference's KL to itself is 0
+			if err := pass.Forward(ctx, policy.TokenStats{KL: perToken}, r.Tokens); err != nil {
+				return nil, err
+			}
 		}
 		for i := range r.Tokens.Len() {
 			begin, end := r.Tokens.Reply(i)
@@ -182,8 +187,11 @@ func (e *Evaluator) choice(ctx context.Context, p policy.Policy[[]int32, []int32
 		}
 	}
 	logp := make([]float64, len(xs))
-	if err := p.LogProbs(ctx, logp, xs, ys); err != nil {
-		return coverage.Estimate{}, err
+	for lo := 0; lo < len(xs); lo += choices * evalChunk {
+		hi := min(lo+choices*evalChunk, len(xs))
+		if err := p.LogProbs(ctx, logp[lo:hi], xs[lo:hi], ys[lo:hi]); err != nil {
+			return coverage.Estimate{}, err
+		}
 	}
 	for i, y := range ys {
 		logp[i] /= float64(len(y))

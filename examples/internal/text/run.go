@@ -4,11 +4,14 @@ import (
 	"context"
 
 	"github.com/prefgrad/prefgrad/examples/internal/methods"
-	"github.com/prefgrad/prefgrad/policy/lm"
 	"github.com/prefgrad/prefgrad/train"
 )
 
 type loop = train.Loop[[]int32, []int32]
+
+// initTolerance is how far the log-probabilities of a copy may be from its original's, in nats:
+// a model in float32 may sum in another order.
+const initTolerance = 1e-3
 
 // run runs a loop with a progress of its own.
 func (s *Setup) run(ctx context.Context, l *loop, name string, c methods.Config) (train.History, error) {
@@ -17,22 +20,22 @@ func (s *Setup) run(ctx context.Context, l *loop, name string, c methods.Config)
 	return methods.Run(ctx, l, "text "+s.Size.Name, name, c)
 }
 
-// Run trains a policy from the reference with one of the methods and returns it with its
-// evaluations.
-func (s *Setup) Run(ctx context.Context, method string, ref *lm.Frozen, e *Evaluator, c methods.Config) (*lm.Model, train.History, error) {
-	m := ref.Clone()
-	pi, pref := s.sequences(m), s.sequences(ref)
+// Run trains a copy of the reference with one of the methods and returns its evaluations.
+func (s *Setup) Run(ctx context.Context, method string, t *Trainee, e *Evaluator, c methods.Config) (train.History, error) {
+	pi, ref := s.sequences(t.Model), s.sequences(e.ref)
 	data := s.Train
-	if err := data.CacheRef(ctx, pref, c.Batch, nil); err != nil {
-		return nil, nil, err
+	p := train.NewProgress(s.log, "scoring pairs under the reference", data.Len())
+	done := 0
+	err := data.CacheRef(ctx, ref, c.Batch, func(n int) { p.Add(n-done, nil); done = n })
+	if err != nil {
+		return nil, err
 	}
-	if err := train.CheckInit(ctx, pi, pref, &data, c.Batch, 1e-9); err != nil {
-		return nil, nil, err
+	if err := train.CheckInit(ctx, pi, ref, &data, c.Batch, initTolerance); err != nil {
+		return nil, err
 	}
-	l := &loop{
-		Data: data, Terms: methods.Terms(method, pi, pref, s.Reward.reward(s.Tokenizer), c), Updater: train.NewAdamW(m),
-		Eval: func(ctx context.Context, _ int, out *train.Metrics) error { return e.trace(ctx, m, out) },
-	}
-	h, err := s.run(ctx, l, method, c)
-	return m, h, err
+	p.Done("")
+	return s.run(ctx, &loop{
+		Data: data, Terms: methods.Terms(method, pi, ref, s.Reward.reward(s.Tokenizer), c), Updater: t.Updater,
+		Eval: func(ctx context.Context, _ int, out *train.Metrics) error { return e.trace(ctx, t, out) },
+	}, method, c)
 }
