@@ -19,13 +19,13 @@ type net struct {
 }
 
 // cache holds the keys and values of one layer, each of shape
-// [rows, positions, KVHeads, HeadDim].
+// [rows, KVHeads, positions, HeadDim].
 type cache struct{ k, v *g.Node }
 
 // site says where the queries of a batch stand, and what they see.
 type site struct {
 	cos, sin *g.Node // [rows or 1, queries, 1, HeadDim/2]
-	mask     *g.Node // [rows or 1, 1, 1, queries, keys]: what a query may see
+	mask     *g.Node // [rows or 1, 1, 1, queries, keys], see mask
 
 	// with turns the keys and values of the queries of a layer into all that they may
 	// see. Nil: they see each other.
@@ -61,24 +61,33 @@ func (n *net) norm(x *g.Node, weight int) *g.Node {
 func (n *net) attention(layer int, x *g.Node, rows int, at site) (*g.Node, cache) {
 	c := n.cfg
 	queries, group := x.Shape().Dim(0)/rows, c.Heads/c.KVHeads
-	q := g.Reshape(n.linear(x, layer, queryProj), rows, queries, c.Heads, c.HeadDim)
-	k := g.Reshape(n.linear(x, layer, keyProj), rows, queries, c.KVHeads, c.HeadDim)
+	q := rotate(g.Reshape(n.linear(x, layer, queryProj), rows, queries, c.Heads, c.HeadDim), at)
+	k := rotate(g.Reshape(n.linear(x, layer, keyProj), rows, queries, c.KVHeads, c.HeadDim), at)
 	v := g.Reshape(n.linear(x, layer, valueProj), rows, queries, c.KVHeads, c.HeadDim)
-	all := cache{rotate(k, at), v}
+	all := cache{g.TransposeAllAxes(k, 0, 2, 1, 3), g.TransposeAllAxes(v, 0, 2, 1, 3)}
 	if at.with != nil {
 		all = at.with(layer, all)
 	}
-	q = g.Reshape(rotate(q, at), rows, queries, c.KVHeads, group, c.HeadDim)
-	score := g.MulScalar(g.Einsum("bqkgd,bskd->bkgqs", q, all.k), 1/math.Sqrt(float64(c.HeadDim)))
-	mask := g.BroadcastToDims(at.mask, score.Shape().Dimensions...)
-	score = g.Where(mask, score, g.Scalar(score.Graph(), score.DType(), unseen))
-	out := g.Einsum("bkgqs,bskd->bqkgd", g.Softmax(score, -1), all.v)
+	keys := all.k.Shape().Dim(2)
+	q = g.TransposeAllAxes(g.Reshape(q, rows, queries, c.KVHeads, group, c.HeadDim), 0, 2, 3, 1, 4)
+	q = g.MulScalar(g.Reshape(q, rows, c.KVHeads, group*queries, c.HeadDim), 1/math.Sqrt(float64(c.HeadDim)))
+	score := g.DotGeneral(q, []int{3}, []int{0, 1}, all.k, []int{3}, []int{0, 1})
+	score = g.Add(g.Reshape(score, rows, c.KVHeads, group, queries, keys), at.mask)
+	weight := g.Reshape(g.Softmax(score, -1), rows, c.KVHeads, group*queries, keys)
+	out := g.DotGeneral(weight, []int{3}, []int{0, 1}, all.v, []int{2}, []int{0, 1})
+	out = g.TransposeAllAxes(g.Reshape(out, rows, c.KVHeads, group, queries, c.HeadDim), 0, 3, 1, 2, 4)
 	return n.linear(g.Reshape(out, rows*queries, c.Heads*c.HeadDim), layer, outputProj), all
 }
 
-// unseen is the score of a key that a query may not see: finite, so that no row is −∞
-// throughout, and low enough for a weight of 0 beside any other score.
+// unseen is added to the score of a key that a query may not see: finite, so that no row
+// is −∞ throughout, and low enough for a weight of 0 beside any other score.
 const unseen = -1e30
+
+// mask returns 0 where a query may see a key and unseen elsewhere.
+func mask(see *g.Node) *g.Node {
+	zero := g.Zeros(see.Graph(), shapes.Make(dtypes.Float32, see.Shape().Dimensions...))
+	return g.Where(see, zero, g.AddScalar(zero, unseen))
+}
 
 // feedForward returns down(silu(gate(x)) ⊙ up(x)).
 func (n *net) feedForward(layer int, x *g.Node) *g.Node {
@@ -137,6 +146,6 @@ func (n *net) causal(graph *g.Graph, length int) site {
 	return site{
 		cos:  g.Reshape(g.Const(graph, cos), shape...),
 		sin:  g.Reshape(g.Const(graph, sin), shape...),
-		mask: g.Reshape(g.LessOrEqual(key, query), 1, 1, 1, length, length),
+		mask: g.Reshape(mask(g.LessOrEqual(key, query)), 1, 1, 1, length, length),
 	}
 }

@@ -36,6 +36,13 @@ func keepSum(x *g.Node) *g.Node { return g.ReduceAndKeep(x, g.ReduceSum, -1) }
 func (p dist) prob() *g.Node    { return g.Div(p.e, p.sum) }
 func (p dist) logProb() *g.Node { return g.Sub(p.d, p.logSum) }
 
+// logProbOf returns the log-probability of each row's label, [rows, 1].
+func (p dist) logProbOf(labels *g.Node) *g.Node {
+	row := g.Iota(labels.Graph(), labels.Shape(), 0)
+	at := g.Gather(p.d, g.Stack([]*g.Node{row, labels}, -1))
+	return g.Sub(g.ExpandAxes(at, -1), p.logSum)
+}
+
 // entropy returns log sum − Σ e·d/sum.
 func (p dist) entropy() *g.Node {
 	return g.Sub(p.logSum, g.Div(keepSum(g.Mul(p.e, p.d)), p.sum))
@@ -59,9 +66,9 @@ func isLabel(z, labels *g.Node) *g.Node {
 }
 
 // stats returns the wanted statistics of each row, each [rows], in the order of their
-// bits. ref is the reference's logits, only used for KL.
-func stats(want fields, z, labels, ref *g.Node) []*g.Node {
-	p := softmax(z)
+// bits.
+func stats(want fields, r rows) []*g.Node {
+	p := softmax(r.z)
 	var out []*g.Node
 	for f := logProb; f < 1<<numFields; f <<= 1 {
 		if want&f == 0 {
@@ -70,12 +77,11 @@ func stats(want fields, z, labels, ref *g.Node) []*g.Node {
 		var v *g.Node
 		switch f {
 		case logProb:
-			at := g.Where(isLabel(z, labels), p.d, g.ZerosLike(p.d))
-			v = g.Sub(keepSum(at), p.logSum)
+			v = p.logProbOf(r.labels)
 		case entropy:
 			v = p.entropy()
 		case klDiv:
-			v = p.kl(softmax(ref))
+			v = p.kl(softmax(r.ref))
 		case sumSq:
 			v = p.sumSq()
 		}
@@ -93,7 +99,8 @@ func stats(want fields, z, labels, ref *g.Node) []*g.Node {
 //	log Σ p²     2·(p_v²/Σp² − p_v)
 //
 // weights has one node [rows] for each field, in the order of the bits.
-func pull(have fields, z, labels, ref *g.Node, weights []*g.Node) *g.Node {
+func pull(have fields, r rows, weights []*g.Node) *g.Node {
+	z := g.StopGradient(r.z)
 	p := softmax(z)
 	prob := p.prob()
 	dz := g.ZerosLike(z)
@@ -106,11 +113,12 @@ func pull(have fields, z, labels, ref *g.Node, weights []*g.Node) *g.Node {
 		var v *g.Node
 		switch f {
 		case logProb: // 1 − p_y as −expm1(log p_y), which keeps its digits where p_y is near 1
-			v = g.Where(isLabel(z, labels), g.Neg(g.Expm1(p.logProb())), g.Neg(prob))
+			rest := g.BroadcastToDims(g.Neg(g.Expm1(p.logProbOf(r.labels))), z.Shape().Dimensions...)
+			v = g.Where(isLabel(z, r.labels), rest, g.Neg(prob))
 		case entropy:
 			v = g.Neg(g.Mul(prob, g.Add(p.logProb(), p.entropy())))
 		case klDiv:
-			q := softmax(ref)
+			q := softmax(r.ref)
 			v = g.Mul(prob, g.Sub(g.Sub(p.logProb(), q.logProb()), p.kl(q)))
 		case sumSq:
 			v = g.MulScalar(g.Mul(prob, g.Sub(g.Exp(g.Sub(p.logProb(), p.sumSq())), g.OnesLike(prob))), 2)

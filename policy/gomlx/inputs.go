@@ -2,37 +2,51 @@ package gomlx
 
 import g "github.com/gomlx/gomlx/core/graph"
 
+// sides are the model that a pass scores and the reference.
+type sides struct {
+	s   *scorer
+	ref *scorer // nil: none
+}
+
+// lock keeps parameters from changing until the function that it returns is called.
+func (x sides) lock() (unlock func()) {
+	x.s.changing.RLock()
+	if x.ref == nil {
+		return x.s.changing.RUnlock
+	}
+	x.ref.changing.RLock()
+	return func() {
+		x.ref.changing.RUnlock()
+		x.s.changing.RUnlock()
+	}
+}
+
 // args returns the inputs of an execution: parameters, those of the reference where it
-// is needed, the chunk, the seed of its dropout.
-func (p *pass) args(i int, want fields) ([]any, error) {
-	args := p.s.args()
+// is needed, the chunk, the seed of its dropout if there is one.
+func (x sides) args(want fields, c *chunk, drop *seed) ([]any, error) {
+	args, b := x.s.args(), x.s.backend
 	if want&klDiv != 0 {
-		ref := p.ref()
-		if ref.base != p.s.base {
-			args = appendTensors(args, ref.base.t)
+		if x.ref.base != x.s.base {
+			args = appendTensors(args, x.ref.base.t)
 		}
-		if ref.adapter != nil {
-			args = appendTensors(args, ref.adapter.t)
+		if x.ref.adapter != nil {
+			args = appendTensors(args, x.ref.adapter.t)
 		}
 	}
-	c := &p.chunks[i]
-	ids, err := upload(p.s.backend, c.ids, c.rows, c.length)
+	ids, err := upload(b, c.ids, c.rows, c.length)
 	if err != nil {
 		return nil, err
 	}
-	from, err := upload(p.s.backend, c.from, len(c.from), 1)
-	if err != nil {
+	if args, err = donate(args, b, []*tensor{ids}); err != nil {
 		return nil, err
 	}
-	label, err := upload(p.s.backend, c.label, len(c.label))
-	if err != nil {
+	if args, err = uploadInts(args, b, c.from, c.label); err != nil {
 		return nil, err
 	}
-	args, err = donate(args, p.s.backend, []*tensor{ids, from, label})
-	if err == nil && p.seeds != nil {
-		args = append(args, p.seeds[i].state())
+	if drop != nil {
+		args = append(args, drop.state())
 	}
-	return args, err
+	return args, nil
 }
 
 // args returns a model's parameters.
@@ -44,34 +58,39 @@ func (s *scorer) args() []any {
 	return args
 }
 
-// build turns the inputs into the logits of the rows of a chunk, their labels, the
-// reference's logits if key wants KL, and the nodes of the trained parameters.
-func (p *pass) build(in []*g.Node, key program) (z, labels, ref *g.Node, trained []*g.Node) {
-	n, in := p.s.net(in, nil)
-	trained = n.base
+// rows are the rows of logits of a chunk in a graph.
+type rows struct {
+	z, labels, ref *g.Node   // ref: the reference's logits; nil if they are not wanted
+	trained        []*g.Node // the parameters to differentiate
+}
+
+// build turns the inputs into the rows of a chunk.
+func (x sides) build(in []*g.Node, key program) rows {
+	n, in := x.s.net(in, nil)
+	out := rows{trained: n.base}
 	if n.lora != nil {
-		trained = n.adapter
+		out.trained = n.adapter
 	}
 	var r *net
 	if key.fields&klDiv != 0 {
 		shared := n.base
-		if p.ref().base != p.s.base {
+		if x.ref.base != x.s.base {
 			shared = nil
 		}
-		r, in = p.ref().net(in, shared)
+		r, in = x.ref.net(in, shared)
 	}
-	ids, from, labels := in[0], in[1], in[2]
+	ids, from := in[0], g.ExpandAxes(in[1], -1)
+	out.labels = in[2]
 	if key.dropout {
 		n.dropout = in[3]
 	}
-	at := n.causal(ids.Graph(), ids.Shape().Dim(1))
-	h, _ := n.hidden(ids, at)
-	z = n.logits(g.Gather(h, from))
+	h, _ := n.hidden(ids, n.causal(ids.Graph(), ids.Shape().Dim(1)))
+	out.z = n.logits(g.Gather(h, from))
 	if r != nil {
 		h, _ := r.hidden(ids, r.causal(ids.Graph(), ids.Shape().Dim(1)))
-		ref = g.StopGradient(r.logits(g.Gather(h, from)))
+		out.ref = g.StopGradient(r.logits(g.Gather(h, from)))
 	}
-	return z, labels, ref, trained
+	return out
 }
 
 // net takes a model's parameters from the front of in and returns the rest. shared, if

@@ -9,10 +9,10 @@ import (
 )
 
 // kv is a key–value cache: of each layer keys and values of shape
-// [rows, length, KVHeads, HeadDim].
+// [rows, KVHeads, length, HeadDim].
 type kv struct {
 	rows, length int
-	t            []*tensor // keys and values of layer 0, of layer 1, …
+	t            []*tensor // keys and values of layer 0, of layer 1, …; of slots, 0 beyond the tokens fed
 }
 
 func (c *kv) close() error {
@@ -45,22 +45,14 @@ func (d *decode) prefill() error {
 	}
 	s.changing.RLock()
 	defer s.changing.RUnlock()
-	args := s.args()
-	for _, in := range []struct {
-		data []int32
-		dims []int
-	}{{ids, []int{rows, length}}, {last, []int{rows, 1}}} {
-		t, err := upload(s.backend, in.data, in.dims...)
-		if err != nil {
-			return err
-		}
-		if args, err = donate(args, s.backend, []*tensor{t}); err != nil {
-			return err
-		}
+	args, err := uploadInts(s.args(), s.backend, ids, last)
+	if err != nil {
+		return err
 	}
 	out, err := s.programs.run(s.backend, program{kind: prefilling}, args, func(in []*g.Node) []*g.Node {
 		n, in := s.net(in, nil)
-		ids, last := in[0], in[1]
+		last := g.ExpandAxes(in[1], -1)
+		ids := g.Reshape(in[0], last.Shape().Dim(0), -1)
 		h, caches := n.hidden(ids, n.causal(ids.Graph(), ids.Shape().Dim(1)))
 		return append([]*g.Node{n.logits(g.Gather(h, last))}, flatten(caches)...)
 	})
@@ -77,19 +69,28 @@ func (d *decode) prefill() error {
 func (d *decode) move(source *kv, from []int32, rows []slot, longest int) error {
 	s, v := d.s, d.s.cfg.Vocab
 	width, length := bucket(len(from), 1), max(source.length, bucket(longest, shortest))
-	index := make([]int32, width)
+	index, fed := make([]int32, width), make([]int32, width)
 	copy(index, from)
-	t, err := upload(s.backend, index, width, 1)
+	for i, r := range rows {
+		fed[i] = int32(r.fed)
+	}
+	args, err := uploadInts(nil, s.backend, index, fed)
 	if err != nil {
 		return err
 	}
-	args := appendTensors([]any{t}, source.t)
+	args = appendTensors(args, source.t)
 	out, err := s.programs.run(s.backend, program{kind: moving, grow: length}, args, func(in []*g.Node) []*g.Node {
+		from, fed := g.ExpandAxes(in[0], -1), g.ExpandAxes(in[1], -1)
+		width := from.Shape().Dim(0) // of this shape, not of the call that made the program
 		var out []*g.Node
-		for _, x := range in[1:] {
-			x = g.Gather(x, in[0])
-			if more := length - x.Shape().Dim(1); more > 0 {
-				x = g.GrowRight(x, 1, more, 0)
+		for _, x := range in[2:] {
+			old := x.Shape().Dim(2)
+			at := g.Iota(x.Graph(), shapes.Make(dtypes.Int32, width, old), 1)
+			there := g.LessThan(at, g.BroadcastToDims(fed, width, old))
+			keep := g.Reshape(g.ConvertDType(there, dtypes.Float32), width, 1, old, 1)
+			x = g.Mul(g.Gather(x, from), keep)
+			if length > old {
+				x = g.GrowRight(x, 2, length-old, 0)
 			}
 			out = append(out, x)
 		}
@@ -104,7 +105,7 @@ func (d *decode) move(source *kv, from []int32, rows []slot, longest int) error 
 			copy(logits[i*v:(i+1)*v], d.logits[int(r)*v:])
 		}
 	}
-	err = errors.Join(d.slots.close(), release([]*tensor{t}))
+	err = d.slots.close()
 	d.slots, d.rows, d.logits = kv{width, length, out}, rows, logits
 	return err
 }
@@ -128,17 +129,11 @@ func (d *decode) step() error {
 	}
 	s.changing.RLock()
 	defer s.changing.RUnlock()
-	args := s.args()
-	for _, data := range [][]int32{ids, at, write} {
-		t, err := upload(s.backend, data, width)
-		if err != nil {
-			return err
-		}
-		if args, err = donate(args, s.backend, []*tensor{t}); err != nil {
-			return err
-		}
+	args, err := uploadInts(s.args(), s.backend, ids, at, write)
+	if err != nil {
+		return err
 	}
-	args, err := donate(args, s.backend, d.slots.t)
+	args, err = donate(args, s.backend, d.slots.t)
 	if err != nil {
 		return errors.Join(err, d.slots.close())
 	}
@@ -169,7 +164,7 @@ func (s *scorer) buildStep(in []*g.Node) []*g.Node {
 	n, in := s.net(in, nil)
 	ids, at, write, caches := in[0], in[1], in[2], in[3:]
 	graph := ids.Graph()
-	rows, length := ids.Shape().Dim(0), caches[0].Shape().Dim(1)
+	rows, length := ids.Shape().Dim(0), caches[0].Shape().Dim(2)
 	half := s.cfg.HeadDim / 2
 	cos, sin := s.cfg.turns(length)
 	turn := func(table []float32) *g.Node {
@@ -177,17 +172,25 @@ func (s *scorer) buildStep(in []*g.Node) []*g.Node {
 		return g.Reshape(g.Gather(t, g.ExpandAxes(at, -1)), rows, 1, 1, half)
 	}
 	key := g.Iota(graph, shapes.Make(dtypes.Int32, rows, length), 1)
-	spread := func(x *g.Node) *g.Node { return g.BroadcastToDims(g.ExpandAxes(x, -1), rows, length) }
-	here := g.Reshape(g.Equal(key, spread(write)), rows, length, 1, 1)
+	seen := g.LessOrEqual(key, g.BroadcastToDims(g.ExpandAxes(at, -1), rows, length))
+	heads := s.cfg.KVHeads
+	// Where each row and head writes: a place that holds 0, or with nothing to write the
+	// first, to which it adds 0.
+	writes := g.BroadcastToDims(g.Reshape(g.GreaterOrEqual(write, g.ZerosLike(write)), rows, 1, 1, 1), rows, heads, 1, s.cfg.HeadDim)
+	line := g.MulScalar(g.Iota(graph, shapes.Make(dtypes.Int32, rows, heads), 0), heads)
+	line = g.MulScalar(g.Add(line, g.Iota(graph, shapes.Make(dtypes.Int32, rows, heads), 1)), length)
+	line = g.Add(line, g.ExpandAxes(g.MaxScalar(write, 0), -1))
+	put := func(old, x *g.Node) *g.Node {
+		x = g.Where(writes, x, g.ZerosLike(x))
+		flat := g.Reshape(old, rows*heads*length, s.cfg.HeadDim)
+		flat = g.ScatterSum(flat, g.Reshape(line, rows*heads, 1), g.Reshape(x, rows*heads, s.cfg.HeadDim), true, true)
+		return g.ReshapeWithShape(flat, old.Shape())
+	}
 	h, all := n.hidden(g.ExpandAxes(ids, -1), site{
 		cos:  turn(cos),
 		sin:  turn(sin),
-		mask: g.Reshape(g.LessOrEqual(key, spread(at)), rows, 1, 1, 1, length),
+		mask: g.Reshape(mask(seen), rows, 1, 1, 1, length),
 		with: func(layer int, own cache) cache {
-			put := func(old, x *g.Node) *g.Node {
-				dims := old.Shape().Dimensions
-				return g.Where(g.BroadcastToDims(here, dims...), g.BroadcastToDims(x, dims...), old)
-			}
 			return cache{put(caches[2*layer], own.k), put(caches[2*layer+1], own.v)}
 		},
 	})

@@ -24,14 +24,14 @@ import (
 // of its reply are NaN, those of the other sequences are as without it. An error without
 // an item (a parameter that is not finite, the backend, ctx) leaves dst unspecified. An
 // error of Pullback leaves the gradient unspecified. ctx is looked at between executions.
-func (m *Model) NewTokenPass() policy.TokenPass { return &pass{s: &m.scorer, train: m} }
+func (m *Model) NewTokenPass() policy.TokenPass { return &pass{sides: sides{s: &m.scorer}, train: m} }
 
 // NewTokenPass implements [policy.TokenPolicy], as [Model.NewTokenPass] does.
-func (f *Frozen) NewTokenPass() policy.TokenPass { return &pass{s: &f.scorer} }
+func (f *Frozen) NewTokenPass() policy.TokenPass { return &pass{sides: sides{s: &f.scorer}} }
 
 // pass implements policy.TokenPass.
 type pass struct {
-	s     *scorer
+	sides
 	train *Model // whose gradient Pullback adds to; nil: none
 	view  *View  // nil: the model as it is
 
@@ -40,14 +40,6 @@ type pass struct {
 	chunks []chunk
 	seeds  []seed // of the dropout of each chunk
 	ready  bool
-}
-
-// ref returns the reference, or nil.
-func (p *pass) ref() *scorer {
-	if p.view == nil || p.view.Ref == nil {
-		return nil
-	}
-	return &p.view.Ref.scorer
 }
 
 // Forward implements policy.TokenPass.
@@ -111,7 +103,7 @@ func (p *pass) fields(s policy.TokenStats, n int) (fields, error) {
 		}
 		have |= 1 << i
 	}
-	if have&klDiv != 0 && p.ref() == nil {
+	if have&klDiv != 0 && p.ref == nil {
 		return 0, fmt.Errorf("gomlx: KL without a reference: %w", errors.ErrUnsupported)
 	}
 	return have, nil
@@ -143,16 +135,14 @@ func (p *pass) score(i int, want fields, dst policy.TokenStats) error {
 	if len(c.at) == 0 {
 		return nil
 	}
-	unlock := p.lock()
-	defer unlock()
-	args, err := p.args(i, want)
+	defer p.lock()()
+	args, err := p.args(want, c, p.seed(i))
 	if err != nil {
 		return err
 	}
-	key := program{kind: scoring, fields: want, dropout: p.seeds != nil}
+	x, key := p.sides, program{kind: scoring, fields: want, dropout: p.seeds != nil}
 	out, err := p.programs().run(p.s.backend, key, args, func(in []*g.Node) []*g.Node {
-		z, labels, ref, _ := p.build(in, key)
-		return stats(want, z, labels, ref)
+		return stats(want, x.build(in, key))
 	})
 	if err != nil {
 		return err
@@ -180,18 +170,12 @@ func (p *pass) score(i int, want fields, dst policy.TokenStats) error {
 	return nil
 }
 
-// lock keeps parameters from changing until the function that it returns is called.
-func (p *pass) lock() (unlock func()) {
-	p.s.changing.RLock()
-	ref := p.ref()
-	if ref == nil {
-		return p.s.changing.RUnlock
+// seed returns the seed of chunk i's dropout, or nil.
+func (p *pass) seed(i int) *seed {
+	if p.seeds == nil {
+		return nil
 	}
-	ref.changing.RLock()
-	return func() {
-		ref.changing.RUnlock()
-		p.s.changing.RUnlock()
-	}
+	return &p.seeds[i]
 }
 
 // programs returns the programs of p's view of the model.

@@ -73,8 +73,7 @@ func (c *chunk) gather(w policy.TokenStats) ([][]float32, error) {
 
 // pull executes the backward pass of chunk i: the new gradient replaces the old one.
 func (p *pass) pull(i int, have fields, rows [][]float32) error {
-	unlock := p.lock()
-	defer unlock()
+	defer p.lock()()
 	m := p.train
 	if m.grad == nil {
 		grad, err := zeros(m.backend, m.trained().specs)
@@ -83,7 +82,7 @@ func (p *pass) pull(i int, have fields, rows [][]float32) error {
 		}
 		m.grad = grad
 	}
-	args, err := p.args(i, have)
+	args, err := p.args(have, &p.chunks[i], p.seed(i))
 	if err != nil {
 		return err
 	}
@@ -100,13 +99,12 @@ func (p *pass) pull(i int, have fields, rows [][]float32) error {
 	if args, err = donate(args, m.backend, m.grad.t); err != nil {
 		return errors.Join(err, m.dropGrad())
 	}
-	key := program{kind: pulling, fields: have, dropout: p.seeds != nil}
+	x, key := p.sides, program{kind: pulling, fields: have, dropout: p.seeds != nil}
 	out, err := p.programs().run(m.backend, key, args, func(in []*g.Node) []*g.Node {
-		old := in[len(in)-len(m.trained().specs):]
+		r := x.build(in, key)
+		old := in[len(in)-len(r.trained):]
 		w := in[len(in)-len(old)-k : len(in)-len(old)]
-		z, labels, ref, trained := p.build(in, key)
-		dz := pull(have, g.StopGradient(z), labels, ref, w)
-		grad := g.Gradient(g.ReduceAllSum(g.Mul(z, g.StopGradient(dz))), trained...)
+		grad := g.Gradient(g.ReduceAllSum(g.Mul(r.z, g.StopGradient(pull(have, r, w)))), r.trained...)
 		for j := range grad {
 			grad[j] = g.Add(old[j], grad[j])
 		}

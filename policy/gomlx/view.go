@@ -50,7 +50,11 @@ func (v *View) check() {
 // NewTokenPass implements [policy.TokenPolicy].
 func (v *View) NewTokenPass() policy.TokenPass {
 	v.check()
-	return &pass{s: &v.Model.scorer, train: v.Model, view: v}
+	x := sides{s: &v.Model.scorer}
+	if v.Ref != nil {
+		x.ref = &v.Ref.scorer
+	}
+	return &pass{sides: x, train: v.Model, view: v}
 }
 
 // seed is the state of a backend's generator.

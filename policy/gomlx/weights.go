@@ -128,6 +128,20 @@ func donate(args []any, b compute.Backend, ts []*tensors.Tensor) ([]any, error) 
 	return args, nil
 }
 
+// uploadInts appends vectors, for one execution, to its arguments.
+func uploadInts(args []any, b compute.Backend, data ...[]int32) ([]any, error) {
+	for _, v := range data {
+		t, err := upload(b, v, len(v))
+		if err != nil {
+			return nil, err
+		}
+		if args, err = donate(args, b, []*tensor{t}); err != nil {
+			return nil, err
+		}
+	}
+	return args, nil
+}
+
 func appendTensors(args []any, ts []*tensors.Tensor) []any {
 	for _, t := range ts {
 		args = append(args, t)
