@@ -145,10 +145,50 @@ func (f *fake) want(prompt, reply string, end bool) float64 {
 }
 
 func TestRank(t *testing.T) {
-	list := []float64{math.Log(0.5), math.Log(0.3), math.Log(0.1)}
-	assert.InDelta(t, 0.25, rank(list[0], list, 0.5), 1e-12, "half of the first")
-	assert.InDelta(t, 0.65, rank(list[1], list, 0.5), 1e-12)
-	assert.InDelta(t, 0.95, rank(math.Log(0.05), list, 0.5), 1e-12, "behind the list")
+	list := []float64{math.Log(0.3), math.Log(0.2), math.Log(0.2), math.Log(0.1), math.Log(0.05), math.Log(0.05)}
+	for _, tc := range []struct {
+		name    string
+		p, want float64
+	}{
+		{"the first", 0.3, 0.15},
+		{"one of two alike", 0.2, 0.5},
+		{"between", 0.1, 0.75},
+		{"as likely as the end", 0.05, 0.9},
+		{"not listed", 0.01, 0.9},
+	} {
+		assert.InDelta(t, tc.want, rank(math.Log(tc.p), list, 0.5), 1e-12, tc.name)
+	}
+}
+
+// TestRankIsUniform: for any distribution, ties and a short list included.
+func TestRankIsUniform(t *testing.T) {
+	all := []float64{0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05}
+	for _, listed := range []int{1, 3, 7, 9, 11} {
+		var list []float64
+		for _, p := range all[:listed] {
+			list = append(list, math.Log(p))
+		}
+		for _, q := range []float64{0.1, 0.3, 0.77, 0.9} {
+			below := 0.0 // P(rank < q), integrated over v
+			for _, p := range all {
+				const steps = 1000
+				for i := range steps {
+					if rank(math.Log(p), list, (float64(i)+0.5)/steps) < q {
+						below += p / steps
+					}
+				}
+			}
+			assert.InDelta(t, q, below, 2e-3, "%d listed, below %v", listed, q)
+		}
+	}
+}
+
+func TestUntie(t *testing.T) {
+	list := []float64{-1, -2, -2, -3, -4, -4}
+	for n, want := range map[int]int{1: 1, 2: 3, 3: 3, 4: 4, 5: 4, 6: 4} {
+		assert.Equal(t, want, untie(list, n), n)
+	}
+	assert.Equal(t, 0, untie([]float64{-1, -1}, 1))
 }
 
 // TestCuts: what is behind each cut, by hand.

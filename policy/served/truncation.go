@@ -65,9 +65,9 @@ func topK(k int) cut {
 
 func topP(p float64) cut {
 	return cut{fmt.Sprintf("top-p %g", p), func(list []float64) (int, bool) {
-		mass := 0.0
+		sum := 0.0
 		for i, l := range list {
-			if mass += math.Exp(l); mass >= p {
+			if sum += math.Exp(l); sum >= p {
 				return i + 1, true
 			}
 		}
@@ -95,14 +95,13 @@ func (c cut) check(draws []drawn) error {
 		for t, list := range d.top {
 			logp := d.Score.Tokens[t]
 			n, ok := c.keep(list)
-			if !ok || math.IsNaN(logp) {
+			if ok {
+				n = untie(list, n)
+			}
+			if !ok || n == 0 || math.IsNaN(logp) {
 				continue
 			}
-			mass := 0.0
-			for _, l := range list[:n] {
-				mass += math.Exp(l)
-			}
-			q = append(q, min(1, max(0, 1-mass)))
+			q = append(q, min(1, max(0, 1-mass(list[:n]))))
 			if logp < list[n-1]-sameLogProb {
 				behind++
 			}
@@ -113,6 +112,31 @@ func (c cut) check(draws []drawn) error {
 			"the server truncates its distribution although it was told not to", behind, len(q), c.name, sum(q))
 	}
 	return nil
+}
+
+// untie moves a cut that leaves n tokens in front of it so that it parts no tokens of equal
+// probability: behind them, or in front of them where they may go on behind the list.
+func untie(list []float64, n int) int {
+	end := len(list)
+	same := list[n-1] - sameLogProb
+	for n < end && list[n] >= same {
+		n++
+	}
+	if n == end {
+		for n > 0 && list[n-1] <= list[end-1]+sameLogProb {
+			n--
+		}
+	}
+	return n
+}
+
+// mass is the probability of a list.
+func mass(list []float64) float64 {
+	m := 0.0
+	for _, l := range list {
+		m += math.Exp(l)
+	}
+	return m
 }
 
 // lowerTail bounds, by Chernoff, the probability that k or fewer of the events with
@@ -143,24 +167,27 @@ func lowerTail(k int, q []float64) float64 {
 // sameLogProb is a difference that is none.
 const sameLogProb = 1e-9
 
-// rank returns a number that is uniform on (0,1) for a token y drawn from the distribution
-// of the list of the likeliest, whatever that is: a + v·π(y), where a is the mass of the
-// tokens that are likelier than y and v is uniform itself. Where y is not on the list, it
-// is somewhere behind the listed mass. A token that is as likely as the last of the list
-// is on it.
+// rank returns a number that is uniform on (0,1) for a token drawn from the distribution
+// of the list of the likeliest, whatever that is: a + v·b, where a is the mass of the
+// tokens that are likelier, b that of the equally likely ones, and v is uniform itself.
+// The end of the list and what is not on it count as equally likely, since their order is
+// not known.
 func rank(logp float64, list []float64, v float64) float64 {
-	before, total := 0.0, 0.0
-	for _, l := range list {
-		p := math.Exp(l)
-		total += p
-		if l > logp+sameLogProb {
-			before += p
+	last := list[len(list)-1]
+	first, end := 0, 0 // of those as likely as the token
+	for i, l := range list {
+		if l > max(logp, last)+sameLogProb {
+			first = i + 1
+		}
+		if l >= logp-sameLogProb {
+			end = i + 1
 		}
 	}
-	if logp >= list[len(list)-1]-sameLogProb {
-		return before + v*math.Exp(logp)
+	before := mass(list[:first])
+	if logp <= last+sameLogProb {
+		return before + v*max(0, 1-before)
 	}
-	return total + v*max(0, 1-total)
+	return before + v*mass(list[first:end])
 }
 
 // binomialTail bounds, by Chernoff, the probability that k of n, each with probability p,
