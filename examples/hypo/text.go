@@ -13,7 +13,7 @@ import (
 func runText(ctx context.Context, c *config, stderr io.Writer) (*report.Report, error) {
 	size := text.Sizes[c.Size]
 	x := &text.Experiment{
-		Data: c.Data, SkipBad: c.SkipBad, Size: size, Models: text.LogBilinear{}, Seeds: c.seeds(),
+		Data: c.Data, SkipBad: c.SkipBad, Size: size, Models: text.LogBilinear{}, Methods: methods.Names, Seeds: c.seeds(),
 		Config: c.hyper(), Files: c.files, Out: c.Out, Log: stderr,
 	}
 	r, err := x.Run(ctx)

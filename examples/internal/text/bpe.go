@@ -9,24 +9,24 @@ import (
 	"unicode/utf8"
 )
 
-// Tokenizer is a byte-pair encoding (Sennrich, Haddow, Birch 2016, arXiv:1508.07909) over
+// BPE is a byte-pair encoding (Sennrich, Haddow, Birch 2016, arXiv:1508.07909) over
 // bytes, so that every text is representable and decoding gives it back. Ids 0 … 255 are the
 // bytes, then come the merges, and the last id is the end of a reply. Merges stay within
 // pieces: a word with the space before it, a run of digits, of other signs, or of white
 // space. It is safe for concurrent use.
-type Tokenizer struct {
+type BPE struct {
 	bytes [][]byte
 	ranks map[[2]int32]int32 // a pair of ids and the id that it merges to; lower is earlier
 }
 
 // Vocab returns the number of ids.
-func (t *Tokenizer) Vocab() int { return len(t.bytes) + 1 }
+func (t *BPE) Vocab() int { return len(t.bytes) + 1 }
 
 // EOS returns the id of the end of a reply.
-func (t *Tokenizer) EOS() int32 { return int32(len(t.bytes)) }
+func (t *BPE) EOS() int32 { return int32(len(t.bytes)) }
 
 // Encode returns the ids of a text, without EOS.
-func (t *Tokenizer) Encode(text string) []int32 {
+func (t *BPE) Encode(text string) []int32 {
 	var out []int32
 	for piece := range pieces(text) {
 		ids := toBytes(piece)
@@ -48,7 +48,7 @@ func (t *Tokenizer) Encode(text string) []int32 {
 }
 
 // Decode returns the text of ids; EOS is no text.
-func (t *Tokenizer) Decode(ids []int32) string {
+func (t *BPE) Decode(ids []int32) string {
 	var b bytes.Buffer
 	for _, id := range ids {
 		if id != t.EOS() {
@@ -64,9 +64,9 @@ type word struct {
 	count int
 }
 
-// TrainTokenizer learns a tokenizer of the given number of ids, at least 257, or fewer if the
+// TrainBPE learns an encoding of the given number of ids, at least 257, or fewer if the
 // texts have no more pairs that occur twice. Ties go to the pair with the lower ids.
-func TrainTokenizer(texts []string, vocab int) *Tokenizer {
+func TrainBPE(texts []string, vocab int) *BPE {
 	counts := map[string]int{}
 	for _, s := range texts {
 		for p := range pieces(s) {
@@ -77,7 +77,7 @@ func TrainTokenizer(texts []string, vocab int) *Tokenizer {
 	for _, p := range slices.Sorted(maps.Keys(counts)) {
 		words = append(words, word{toBytes(p), counts[p]})
 	}
-	t := &Tokenizer{ranks: map[[2]int32]int32{}}
+	t := &BPE{ranks: map[[2]int32]int32{}}
 	for b := range 256 {
 		t.bytes = append(t.bytes, []byte{byte(b)})
 	}

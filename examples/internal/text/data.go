@@ -74,7 +74,7 @@ func (c *Corpus) texts(part dataset.Part) []string {
 }
 
 // tokens encodes a part: the end of each prompt, and replies with EOS or cut.
-func (c *Corpus) tokens(part dataset.Part, t *Tokenizer, s Size) Tokens {
+func (c *Corpus) tokens(part dataset.Part, t Tokenizer, s Size) Tokens {
 	var d Tokens
 	for _, p := range c.parts[part] {
 		x := t.Encode(p.prompt)

@@ -10,7 +10,7 @@ import (
 
 // Estimate says how long seeds runs of everything will take on this machine, from the time
 // that one batch takes. Replies that grow shorter or longer make it less or more.
-func (s *Setup) Estimate(ctx context.Context, models Models, c methods.Config, seeds int) (time.Duration, error) {
+func (s *Setup) Estimate(ctx context.Context, models Models, names []string, c methods.Config, seeds int) (time.Duration, error) {
 	t, err := models.New(s, c.Seed)
 	if err != nil {
 		return 0, err
@@ -35,10 +35,19 @@ func (s *Setup) Estimate(ctx context.Context, models Models, c methods.Config, s
 		}
 		sample = time.Since(begin)
 	}
-	steps, k := time.Duration(c.Steps), time.Duration(c.K)
+	steps := time.Duration(c.Steps)
 	pairs := 2 * step
-	online := k * (step + sample + step/3) // with the reference's forward pass
-	evaluations := time.Duration(s.Test.Len()*perPrompt/n) * (sample + step)
-	total := time.Duration(s.sftSteps())*step + steps*(3*pairs+3*online) + time.Duration(len(methods.Names)+1)*3*evaluations
+	online := time.Duration(c.K) * (step + sample + step/3) // with the reference's forward pass
+	evaluation := time.Duration(s.Test.Len()*perPrompt/n) * (sample + step)
+	total := time.Duration(s.sftSteps())*step + 2*evaluation
+	for _, name := range names {
+		total += 2 * evaluation
+		if name != "online-rlhf" {
+			total += steps * pairs
+		}
+		if name != "dpo" {
+			total += steps * online
+		}
+	}
 	return time.Duration(seeds) * total, nil
 }

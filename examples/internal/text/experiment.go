@@ -19,6 +19,7 @@ type Experiment struct {
 	SkipBad bool   // skip malformed lines instead of stopping
 	Size    Size
 	Models  Models
+	Methods []string // of methods.Names
 	Seeds   []uint64
 	Config  methods.Config // of every run, but for Seed, MaxNorm, EvalEvery and Files
 	// Files returns where a run keeps its checkpoint and metrics; "": nowhere.
@@ -44,17 +45,17 @@ func (x *Experiment) Run(ctx context.Context) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := NewSetup(corpus, x.Size, x.Log)
+	s, err := NewSetup(corpus, x.Models, x.Size, x.Log)
 	if err != nil {
 		return nil, err
 	}
-	estimate, err := s.Estimate(ctx, x.Models, x.Config, len(x.Seeds))
+	estimate, err := s.Estimate(ctx, x.Models, x.Methods, x.Config, len(x.Seeds))
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(x.Log, "size %s, %d seed(s), %d updates of each method: about %v on this machine\n",
 		x.Size.Name, len(x.Seeds), x.Config.Steps, estimate.Round(time.Minute/2))
-	names := append([]string{"ref"}, methods.Names...)
+	names := append([]string{"ref"}, x.Methods...)
 	outcomes := make([][]outcome, len(names))
 	for _, seed := range x.Seeds {
 		fmt.Fprintf(x.Log, "seed %d\n", seed)

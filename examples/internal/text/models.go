@@ -7,6 +7,14 @@ import (
 	"github.com/prefgrad/prefgrad/train"
 )
 
+// Tokenizer turns texts into token ids and back.
+type Tokenizer interface {
+	Vocab() int                 // number of ids
+	EOS() int32                 // the id of the end of a reply
+	Encode(text string) []int32 // without EOS
+	Decode(ids []int32) string  // EOS is no text
+}
+
 // Model is a language model that can be scored and written with.
 type Model interface {
 	policy.TokenPolicy
@@ -24,6 +32,8 @@ type Trainee struct {
 type Models interface {
 	// Fixed lists the settings that no flag changes.
 	Fixed() map[string]any
+	// Tokenizer returns the models' tokenizer; one that is learned learns from these texts.
+	Tokenizer(texts []string, size Size) (Tokenizer, error)
 	// New returns the model that supervised fine-tuning begins with.
 	New(s *Setup, seed uint64) (*Trainee, error)
 	// Reference freezes the fine-tuned model: it returns the reference and what makes one
@@ -48,6 +58,11 @@ const (
 // Fixed implements [Models].
 func (LogBilinear) Fixed() map[string]any {
 	return map[string]any{"model": "log-bilinear", "ngram_order": lmOrder, "sft_weight_decay": lmDecay}
+}
+
+// Tokenizer implements [Models].
+func (LogBilinear) Tokenizer(texts []string, size Size) (Tokenizer, error) {
+	return TrainBPE(texts, size.Vocab), nil
 }
 
 // New implements [Models]: it begins as a unigram model.

@@ -121,7 +121,7 @@ func (s *Scorer) differences(pairs []pair) (policy.Features, error) {
 }
 
 // reward makes a train.RewardFunc of a scorer.
-func (s *Scorer) reward(t *Tokenizer) train.RewardFunc[[]int32, []int32] {
+func (s *Scorer) reward(t Tokenizer) train.RewardFunc[[]int32, []int32] {
 	return func(_ context.Context, dst []float64, _ [][]int32, ys [][]int32) error {
 		for i, y := range ys {
 			dst[i] = s.Score(t.Decode(y), true)

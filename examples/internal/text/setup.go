@@ -10,7 +10,7 @@ import (
 // Setup is what all seeds and methods share: the data as tokens, the reward model, the judge.
 type Setup struct {
 	Size      Size
-	Tokenizer *Tokenizer
+	Tokenizer Tokenizer
 	Train     Tokens
 	Test      Tokens
 	Reward    *Scorer // fitted on the training part; what online RLHF optimises
@@ -21,14 +21,16 @@ type Setup struct {
 }
 
 // NewSetup learns the vocabulary, the reward model and the judge.
-func NewSetup(c *Corpus, size Size, log io.Writer) (*Setup, error) {
+func NewSetup(c *Corpus, models Models, size Size, log io.Writer) (*Setup, error) {
 	s := &Setup{Size: size, log: log}
-	s.Tokenizer = TrainTokenizer(c.texts(dataset.Train), size.Vocab)
-	fmt.Fprintf(log, "vocabulary: %d tokens, from the training part\n", s.Tokenizer.Vocab())
+	var err error
+	if s.Tokenizer, err = models.Tokenizer(c.texts(dataset.Train), size); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(log, "vocabulary: %d tokens\n", s.Tokenizer.Vocab())
 	s.Train = c.tokens(dataset.Train, s.Tokenizer, size)
 	s.validation = c.tokens(dataset.Validation, s.Tokenizer, size)
 	s.Test = c.tokens(dataset.Test, s.Tokenizer, size)
-	var err error
 	test := s.asRead(&s.Test)
 	if s.Reward, err = fitScorer(s.asRead(&s.Train), test, words); err != nil {
 		return nil, err
