@@ -23,6 +23,15 @@
 // 0/0 is 0, and p > 0 = q gives +Inf and never NaN. An argument outside its domain gives
 // NaN, as in package math.
 //
+// # Features
+//
+// For log-linear policies coverage is that of directions φ(y) − φ(y'). [SecondMoment] holds
+// Σ_{μ×ν} = E_x E_{y~μ, y'~ν}[(φ(y)−φ(y'))(φ(y)−φ(y'))ᵀ], [Metric] measures directions
+// against it: the leverage xᵀΣ†x, and the relative condition number κ. Outside the range of
+// Σ both are +Inf. [GOptimal] says from which points to collect data, [LinearBallAverage]
+// encloses C_ε of the class between two bounds. [GapClass] and its siblings turn coverage
+// and a reward error into a guaranteed gap.
+//
 // # From samples
 //
 // With y ~ π, the mean of ℓ (called k1) is an unbiased estimate of the reverse KL.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/prefgrad/prefgrad/coverage"
 )
 
@@ -96,4 +98,48 @@ func ExampleBestOfN() {
 	// 0.5625
 	// 0.3750
 	// KL = 0.4594 ≤ 0.6363
+}
+
+// Preference pairs tell two features apart, and say nothing about a third.
+func ExampleMetric() {
+	data := coverage.NewSecondMoment(3)
+	for _, pair := range [][2][]float64{
+		{{1, 0, 0}, {0, 0, 0}}, {{3, 1, 0}, {1, 1, 0}}, {{0, 1, 0}, {0, 0, 0}}, {{1, 1, 0}, {1, 0, 0}},
+	} {
+		if err := data.AddPair(pair[0], pair[1]); err != nil {
+			fmt.Println(err)
+		}
+	}
+	m, err := coverage.NewMetric(data.Matrix())
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("rank %d\n", m.Rank())
+	fmt.Printf("%.2f\n", m.Leverage([]float64{1, 2, 0}))
+	fmt.Printf("%.2f\n", m.Leverage([]float64{1, 2, 0.1}))
+	// Output:
+	// rank 2
+	// 8.80
+	// +Inf
+}
+
+func ExampleGOptimal() {
+	design, err := coverage.GOptimal(mat.NewDense(4, 2, []float64{1, 0, 0, 1, 0.5, 0.5, 0.9, 0.1}), 1e-6, 1000)
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("%.3f, G = %.3f\n", design.Weights, design.G)
+	// Output:
+	// [0.500 0.500 0.000 0.000], G = 2.000
+}
+
+// The gap that an error of 0.01 leaves: under an RLHF radius, and with global coverage only.
+func ExampleGapClassVariance() {
+	ref := []float64{math.Log(0.9), math.Log(0.0999), math.Log(0.0001)}
+	eps, _ := coverage.RLHFRadius(1, 2)
+	fmt.Printf("%.2f\n", coverage.GapClassVariance(coverage.LogBallPrompt(ref, eps), 0.01))
+	fmt.Printf("%.2f\n", coverage.GapClassVariance(coverage.LogGlobal(ref), 0.01))
+	// Output:
+	// 0.94
+	// 10.00
 }
