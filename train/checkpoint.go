@@ -176,14 +176,14 @@ func (s *run[X, Y]) load(params []byte, states [][]byte) (err error) {
 			continue
 		}
 		before := st.State()
+		if err := st.Restore(states[i]); err != nil {
+			return fmt.Errorf("state of Terms[%d]: %w", i, err)
+		}
 		defer func() {
 			if err != nil {
 				err = errors.Join(err, st.Restore(before))
 			}
 		}()
-		if err := st.Restore(states[i]); err != nil {
-			return fmt.Errorf("state of Terms[%d]: %w", i, err)
-		}
 	}
 	return s.Updater.Load(bytes.NewReader(params))
 }

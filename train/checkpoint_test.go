@@ -57,14 +57,14 @@ func TestResume(t *testing.T) {
 	history := run(t, l)
 	require.Len(t, history, 6)
 	require.Positive(t, l.Terms[1].(*budget).Dual.Lambda, "the state matters")
-	want, lines := readFile(t, l.Checkpoint), readFile(t, l.MetricsFile)
+	want, lines := digest(t, l.Checkpoint), readFile(t, l.MetricsFile)
 	for step := range uint64(20) {
 		dir := interrupted(t, step+1)
 		again, l := budgetRun(dir, never)
 		h := run(t, l)
 		assert.Equal(t, history, h)
 		assert.Equal(t, whole.Params(), again.Params())
-		assert.Equal(t, want, readFile(t, l.Checkpoint), "stopped in step %d", step+1)
+		assert.Equal(t, want, digest(t, l.Checkpoint), "stopped in step %d", step+1)
 		assert.Equal(t, lines, readFile(t, l.MetricsFile), "stopped in step %d", step+1)
 		entries, err := os.ReadDir(dir)
 		require.NoError(t, err)
@@ -77,12 +77,12 @@ func TestResumeFinished(t *testing.T) {
 	dir := t.TempDir()
 	toy, l := budgetRun(dir, never)
 	history := run(t, l)
-	checkpoint, lines := readFile(t, l.Checkpoint), readFile(t, l.MetricsFile)
+	checkpoint, lines := digest(t, l.Checkpoint), readFile(t, l.MetricsFile)
 	again, l := budgetRun(dir, never)
 	l.Eval = func(context.Context, int, *train.Metrics) error { return errStop }
 	assert.Equal(t, history, run(t, l))
 	assert.Equal(t, toy.Params(), again.Params())
-	assert.Equal(t, checkpoint, readFile(t, l.Checkpoint))
+	assert.Equal(t, checkpoint, digest(t, l.Checkpoint))
 	assert.Equal(t, lines, readFile(t, l.MetricsFile))
 }
 
@@ -121,7 +121,7 @@ func TestResumeWithoutMetrics(t *testing.T) {
 	dir := interrupted(t, 10)
 	file := filepath.Join(dir, "run.jsonl")
 	content := readFile(t, file)
-	checkpoint := readFile(t, filepath.Join(dir, "run.ckpt"))
+	checkpoint := digest(t, filepath.Join(dir, "run.ckpt"))
 
 	fails := func(want string) {
 		t.Helper()
@@ -130,7 +130,7 @@ func TestResumeWithoutMetrics(t *testing.T) {
 		require.ErrorContains(t, err, "train: resuming from "+l.Checkpoint+": ")
 		assert.ErrorContains(t, err, want)
 		assert.Equal(t, make([]float64, toyDim), toy.Params(), "half loaded")
-		assert.Equal(t, checkpoint, readFile(t, l.Checkpoint))
+		assert.Equal(t, checkpoint, digest(t, l.Checkpoint))
 	}
 	require.NoError(t, os.Truncate(file, 100))
 	fails("run.jsonl has 100 bytes, the checkpoint knows of ")
@@ -151,7 +151,7 @@ func TestResumeWithoutMetrics(t *testing.T) {
 // loaded nothing.
 func TestResumeOther(t *testing.T) {
 	dir := interrupted(t, 10)
-	before := readFile(t, filepath.Join(dir, "run.ckpt"))
+	before := digest(t, filepath.Join(dir, "run.ckpt"))
 	for want, set := range map[string]func(toy *toy, l *loop){
 		`its Name is toy, here it is other`:                                           func(_ *toy, l *loop) { l.Name = "other" },
 		`its Steps is 20, here it is 21`:                                              func(_ *toy, l *loop) { l.Steps = 21 },
@@ -189,7 +189,7 @@ func TestResumeOther(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		assert.ErrorContains(t, err, "train: resuming from ")
 		assert.Equal(t, make([]float64, len(toy.Params())), toy.Params(), want)
-		assert.Equal(t, before, readFile(t, l.Checkpoint))
+		assert.Equal(t, before, digest(t, l.Checkpoint))
 	}
 	_, l := budgetRun(dir, never) // what does not matter may change
 	l.CheckpointEvery = 7

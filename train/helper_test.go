@@ -2,6 +2,8 @@ package train_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -131,6 +133,12 @@ func readFile(t testing.TB, path string) string {
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return string(b)
+}
+
+// digest stands for the contents of a binary file.
+func digest(t testing.TB, path string) string {
+	t.Helper()
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(readFile(t, path))))
 }
 
 // files gives a loop a checkpoint and a metrics file in a folder.

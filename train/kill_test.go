@@ -42,7 +42,7 @@ type outcome struct {
 }
 
 func outcomeOf(t *testing.T, l *loop, h train.History) outcome {
-	return outcome{readFile(t, l.Checkpoint), readFile(t, l.MetricsFile), h}
+	return outcome{digest(t, l.Checkpoint), readFile(t, l.MetricsFile), h}
 }
 
 // undisturbed returns the outcome of a run that nobody stops, and the number of its ticks.
