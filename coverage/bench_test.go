@@ -60,3 +60,35 @@ func BenchmarkRenyi(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/response")
 }
+
+func BenchmarkPSIS(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprint("n=", n), func(b *testing.B) {
+			l := logNormal(rand.New(rand.NewPCG(1, 1)), n, 1)
+			dst := make([]float64, n)
+			var s coverage.PSIS
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Smooth(dst, l); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/sample")
+		})
+	}
+}
+
+func BenchmarkTail(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprint("n=", n), func(b *testing.B) {
+			l := logNormal(rand.New(rand.NewPCG(1, 1)), n, 1)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := coverage.NewTail(n).Add(l); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/sample")
+		})
+	}
+}

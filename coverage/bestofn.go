@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -31,15 +32,7 @@ func BestOfN(dst, logref, reward []float64, n int) {
 		}
 		return
 	}
-	slices.SortStableFunc(order, func(a, b int) int { // best first
-		switch {
-		case reward[a] > reward[b]:
-			return -1
-		case reward[a] < reward[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(reward[b], reward[a]) }) // best first
 	// atMost[j] is log Σ π_ref over order[j:], from the worst upwards.
 	atMost := make([]float64, len(order)+1)
 	atMost[len(order)] = math.Inf(-1)

@@ -37,4 +37,9 @@
 // With y ~ π, the mean of ℓ (called k1) is an unbiased estimate of the reverse KL.
 // Samples of one prompt are not independent of each other, so the standard error is
 // that of the mean over prompts: see [KLEstimator].
+//
+// With y ~ π_ref, the weights w = e^ℓ make means over π_ref those over π. Whether a few of
+// them dominate is what k̂ tells, the shape of a Pareto distribution fitted to the largest:
+// [PSIS] fits and smooths weights, [Tail] fits those of a stream. The largest ratio of a sample
+// is a lower bound of the coverage, never an estimate of it.
 package coverage

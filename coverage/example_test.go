@@ -143,3 +143,54 @@ func ExampleGapClassVariance() {
 	// 0.94
 	// 10.00
 }
+
+// Heavy weights are replaced by quantiles of the fitted tail.
+func ExamplePSIS() {
+	logw := make([]float64, 40)
+	for i := range logw {
+		logw[i] = -2 * math.Log(1-(float64(i)+0.5)/40) // Pareto, shape 2
+	}
+	smoothed := make([]float64, len(logw))
+	var s coverage.PSIS
+	fit, err := s.Smooth(smoothed, logw)
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("k̂ = %.2f of %d weights, threshold %.2f, reliable: %v\n", fit.K, fit.Tail, fit.Threshold(), fit.Reliable(1))
+	fmt.Printf("largest %.3f, sum of the tail %.3f\n", math.Exp(smoothed[39]), sumExp(smoothed[32:]))
+	// Output:
+	// k̂ = 1.00 of 8 weights, threshold 0.38, reliable: false
+	// largest 0.521, sum of the tail 0.919
+}
+
+func sumExp(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(v)
+	}
+	return sum
+}
+
+// Two shards give the k̂ of the whole.
+func ExampleTail() {
+	a, b := coverage.NewTail(1000), coverage.NewTail(1000)
+	for i := range 400 {
+		t := a
+		if i%2 == 1 {
+			t = b
+		}
+		if err := t.Add([]float64{-0.5 * math.Log(1-(float64(i)+0.5)/400)}); err != nil {
+			fmt.Println(err)
+		}
+	}
+	if err := a.Merge(b); err != nil {
+		fmt.Println(err)
+	}
+	fit, err := a.Pareto()
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("k̂ = %.2f, largest ratio seen %.1f, 1%% exceed %.1f\n", fit.K, math.Exp(a.MaxSeen()), math.Exp(a.Quantile(0.01)))
+	// Output:
+	// k̂ = 0.50, largest ratio seen 28.3, 1% exceed 9.4
+}
