@@ -43,7 +43,7 @@ fi
 serve() {
 	local port begin=$SECONDS
 	INSTALL_ONLY=1 timeout "$limit" nice -n 10 scripts/llm-server.sh "$1" 0 "$dir" >"$tmp/install.log" 2>&1 ||
-		skip "pip could not install the $1 server within $limit s: $(tail -n 1 "$tmp/install.log")"
+		skip "no $1 server from pip within $limit s. $(tail -n 1 "$tmp/install.log")"
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	nice -n 10 scripts/llm-server.sh "$1" "$port" "$dir" 1 >"$tmp/$1.log" 2>&1 &
 	pids+=($!)

@@ -120,7 +120,7 @@ func EnvKey(name string) func() (string, error) {
 		if v := os.Getenv(name); v != "" {
 			return v, nil
 		}
-		return "", fmt.Errorf("served: environment variable %s is not set", name)
+		return "", fmt.Errorf("environment variable %s is not set", name)
 	}
 }
 

@@ -43,12 +43,13 @@ type fake struct {
 
 	mu    sync.Mutex
 	rows  map[rowKey]row
+	texts sync.Map // of lists, as JSON
 	calls map[string]int
 	count int
 }
 
 func newFake(p Protocol) *fake {
-	f := &fake{protocol: p, nullAt: -1, zero: "one", maxTop: 40, name: "table", calls: map[string]int{}}
+	f := &fake{protocol: p, nullAt: -1, zero: "one", maxTop: 25, name: "table", calls: map[string]int{}}
 	f.vocab = []string{"<s>", "</s>", "\xc3", "\xa9", "\xa8", "\n"}
 	for c := ' '; c <= '~'; c++ {
 		f.vocab = append(f.vocab, string(c))

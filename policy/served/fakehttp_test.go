@@ -70,6 +70,19 @@ func (f *fake) listed(n int) int {
 	return n
 }
 
+// remember keeps the text of a list, which is most of what there is to write.
+func (f *fake) remember(key string, list func() any) json.RawMessage {
+	if b, ok := f.texts.Load(key); ok {
+		return b.(json.RawMessage)
+	}
+	b, err := json.Marshal(list())
+	if err != nil {
+		panic(err)
+	}
+	f.texts.Store(key, json.RawMessage(b))
+	return b
+}
+
 // entry is a token with its likeliest rivals in llama.cpp's form.
 func (f *fake) entry(last, id int32, value float64, n int, key, list string, temperature float64) map[string]any {
 	wrap := func(v float64) float64 {
@@ -78,11 +91,14 @@ func (f *fake) entry(last, id int32, value float64, n int, key, list string, tem
 		}
 		return v
 	}
-	r := f.row(last, temperature)
-	var top []map[string]any
-	for _, i := range r.order[:min(n, len(r.order))] {
-		top = append(top, map[string]any{"id": i, key: wrap(r.logp[i])})
-	}
+	top := f.remember(fmt.Sprint(last, n, key, temperature), func() any {
+		r := f.row(last, temperature)
+		var top []any
+		for _, i := range r.order[:min(n, len(r.order))] {
+			top = append(top, map[string]any{"id": i, key: wrap(r.logp[i])})
+		}
+		return top
+	})
 	return map[string]any{"id": id, key: wrap(value), list: top}
 }
 
@@ -220,11 +236,14 @@ func (f *fake) lists(prompt, ids []int32, values []float64, k int, asID, echo bo
 		} else {
 			nums = append(nums, values[t])
 		}
-		top := map[string]float64{}
-		for i, e := range f.entry(last, id, 0, f.listed(k), "logprob", "top", 1)["top"].([]map[string]any) {
-			top[fmt.Sprint(i)] = e["logprob"].(float64)
-		}
-		tops = append(tops, top)
+		tops = append(tops, f.remember(fmt.Sprint(last, k), func() any {
+			top := map[string]float64{}
+			r := f.row(last, 1)
+			for _, i := range r.order[:min(f.listed(k), len(r.order))] {
+				top[fmt.Sprint(i)] = r.logp[i]
+			}
+			return top
+		}))
 		last = id
 	}
 	return map[string]any{"tokens": tokens, "token_logprobs": nums, "top_logprobs": tops}
