@@ -1,7 +1,6 @@
 package loss_test
 
 import (
-	"fmt"
 	"math"
 	"testing"
 
@@ -170,54 +169,4 @@ func TestWPOErrors(t *testing.T) {
 	b.SumSq = nil
 	assert.PanicsWithValue(t, "loss: WPO without SumSq", func() { l.Eval(loss.TokenPairsOut{}, b) })
 	assert.PanicsWithValue(t, "loss: slices of different lengths", func() { l.Weights(make([]float64, 2), smallPair()) })
-}
-
-// The KLs of both replies have weights; only their sum over tokens counts.
-func ExampleTDPO2() {
-	batch := loss.TokenPairs{
-		Layout:  loss.Layout{Begin: []int{0, 2, 4}, Prompt: []int{0, 0}},
-		LogProb: []float64{-1, -2, -0.5, -1},
-		Ref:     []float64{-1.5, -1.5, -1.5, -1},
-		KL:      []float64{0.2, 0.3, 0.1, 0.6},
-	}
-	out := loss.TokenPairsOut{LogProb: make([]float64, 4), KL: make([]float64, 4)}
-	for _, objective := range []loss.TokenPairwise{loss.TDPO1{Beta: 0.5}, loss.TDPO2{Beta: 0.5, Alpha: 0.5}} {
-		total, err := objective.Eval(out, batch)
-		fmt.Printf("%.4f %.3f %.3f %v\n", total.Sum, out.LogProb, out.KL, err)
-	}
-	// Output:
-	// 1.0375 [-0.323 -0.323 0.323 0.323] [-0.323 -0.323 0.323 0.323] <nil>
-	// 1.0055 [-0.317 -0.317 0.317 0.317] [0.000 0.000 0.159 0.159] <nil>
-}
-
-// The second pair was written by someone else: it hardly counts.
-func ExampleWPO() {
-	batch := loss.TokenPairs{
-		Layout:  loss.Layout{Begin: []int{0, 1, 2, 3, 4}, Prompt: []int{0, 0, 0, 0}},
-		LogProb: []float64{-0.5, -1, -6, -5},
-		Ref:     []float64{-0.6, -0.9, -6.2, -5},
-		SumSq:   []float64{-0.7, -0.9, -1, -0.8},
-	}
-	out := loss.TokenPairsOut{Loss: make([]float64, 2), LogProb: make([]float64, 4)}
-	total, err := loss.WPO{Loss: loss.Summed{Loss: loss.DPO{Beta: 0.1}}, Cap: 1}.Eval(out, batch)
-	fmt.Printf("%.4f %.4f, capped %d, %v\n", out.Loss, out.LogProb, total.Clipped, err)
-	// Output:
-	// [0.6832 0.0001] [-0.0495 0.0495 -0.0000 0.0000], capped 1, <nil>
-}
-
-func ExampleLDDPO() {
-	batch := loss.TokenPairs{
-		Layout:  loss.Layout{Begin: []int{0, 3, 4}, Prompt: []int{0, 0}},
-		LogProb: []float64{-1, -0.5, -2, -1.5},
-		Ref:     []float64{-1, -1, -2.5, -1},
-	}
-	for _, alpha := range []float64{0, 0.5, 1} {
-		out := loss.TokenPairsOut{LogProb: make([]float64, 4)}
-		total, err := loss.LDDPO{Loss: loss.DPO{Beta: 0.1}, Alpha: alpha}.Eval(out, batch)
-		fmt.Printf("α = %.1f: %.4f %.4f %v\n", alpha, total.Sum, out.LogProb, err)
-	}
-	// Output:
-	// α = 0.0: 0.6685 [-0.0488 -0.0000 -0.0000 0.0488] <nil>
-	// α = 0.5: 0.6444 [-0.0475 -0.0238 -0.0238 0.0475] <nil>
-	// α = 1.0: 0.6210 [-0.0463 -0.0463 -0.0463 0.0463] <nil>
 }

@@ -1,7 +1,6 @@
 package loss_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -340,8 +339,7 @@ func TestPointwiseAllocatesNothing(t *testing.T) {
 	b, out := randomUnpaired(10, manyPairs, 2), unpairedOut(manyPairs)
 	for _, l := range pointwise {
 		eval := func() { l.Eval(out, b) }
-		eval()
-		assert.Zero(t, testing.AllocsPerRun(20, eval), l.name)
+		allocatesNothing(t, eval, l.name)
 	}
 }
 
@@ -354,58 +352,4 @@ func BenchmarkPointwise(b *testing.B) {
 			}
 		})
 	}
-}
-
-func FuzzPointwise(f *testing.F) {
-	f.Add(-1.0, -2.0, -3.0, -2.5, true)
-	f.Add(-1e5, -9e4, -1e5, -1e5, false)
-	f.Add(0.0, -1e-300, -4.0, -2.0, true)
-	f.Fuzz(func(t *testing.T, logp, ref, otherLogp, otherRef float64, desirable bool) {
-		for _, v := range []float64{logp, ref, otherLogp, otherRef} {
-			if !(math.Abs(v) <= 1e300) {
-				t.Skip()
-			}
-		}
-		b := loss.Unpaired{LogProb: []float64{logp}, Ref: []float64{ref}, Desirable: []bool{desirable}, Len: []int{3},
-			MismatchLogProb: []float64{otherLogp}, MismatchRef: []float64{otherRef}}
-		for _, l := range pointwise {
-			out, total := evalUnpaired(t, l, b)
-			if v := out.Loss[0]; !(v >= 0) || total.Sum != v {
-				t.Fatalf("%s: loss %v, total %v", l.name, v, total)
-			}
-			// Only smoothing pulls a reply back.
-			if g := out.LogProb[0]; g != g || l.name != "smoothed" && (desirable && g > 0 || !desirable && g < 0) {
-				t.Fatalf("%s: derivative %v, desirable: %v", l.name, g, desirable)
-			}
-		}
-	})
-}
-
-// Two replies to each of two prompts, one of each kind desirable.
-func ExampleKTO() {
-	prompt := []uint64{7, 7, 8, 8}
-	batch := loss.Unpaired{
-		LogProb:   []float64{-11, -14, -25, -20},
-		Ref:       []float64{-12, -12, -22, -21},
-		Desirable: []bool{true, false, true, false},
-	}
-	other := make([]int, 4)
-	if err := loss.Mismatch(other, prompt, batch.Desirable); err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println("replies of other prompts:", other)
-	// The policy and the reference score prompt i with reply other[i].
-	batch.MismatchLogProb = []float64{-40, -31, -35, -52}
-	batch.MismatchRef = []float64{-42, -30, -38, -54}
-
-	objective := loss.KTO{Beta: 0.1, Desirable: 1, Undesirable: 1}
-	out := loss.UnpairedOut{Loss: make([]float64, 4), LogProb: make([]float64, 4)}
-	total, err := objective.Eval(out, batch)
-	fmt.Printf("loss     %.4f\n∂logprob %.4f\n%d of %d right, %v\n", out.Loss, out.LogProb, total.Correct, total.Count, err)
-	// Output:
-	// replies of other prompts: [2 3 0 1]
-	// loss     [0.5125 0.4134 0.6106 0.4875]
-	// ∂logprob [-0.0250 0.0242 -0.0238 0.0250]
-	// 2 of 4 right, <nil>
 }
