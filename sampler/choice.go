@@ -56,10 +56,34 @@ func (c *Choice) rank(reward []float64, lo, hi int) {
 	}
 }
 
+// Successive makes a pair of each two draws, 2j and 2j+1, in the order that the rewards give
+// them, ties in the order of the draws: for regressions on differences of rewards, to which a
+// tie says as much as any pair. A pair that lacks a reward counts as Failed. It panics if
+// len(reward) is odd.
+func (c *Choice) Successive(reward []float64) {
+	if len(reward)%2 != 0 {
+		panic("sampler: an odd number of rewards")
+	}
+	for i := 0; i < len(reward); i += 2 {
+		switch a, b := reward[i], reward[i+1]; {
+		case a >= b:
+			c.Chosen, c.Rejected = append(c.Chosen, i), append(c.Rejected, i+1)
+		case a < b:
+			c.Chosen, c.Rejected = append(c.Chosen, i+1), append(c.Rejected, i)
+		default:
+			c.Failed++
+		}
+	}
+}
+
 // Judged makes pairs of draws first[i] and second[i] that a [Judge] has compared: win[i] is
 // the probability that the first is better. ½ is Tied, NaN Failed; neither makes a pair.
-// It panics if the lengths differ. A win outside [0, 1] is not noticed here, but by
-// [Preferences].
+// It panics if the lengths differ. [Compare] sees to it that a win is in [0, 1].
+//
+// Draws of one policy, judged in twos, are online DPO (Guo et al. 2024, arXiv:2402.04792). With
+// the first from the policy and the second from the reference they are the pairs of XPO (Xie
+// et al. 2024, arXiv:2405.21046), to which [loss.XPO] on the reference's draws adds the
+// optimism.
 func (c *Choice) Judged(first, second []int, win []float64) {
 	if len(first) != len(win) || len(second) != len(win) {
 		panic(badLength)
