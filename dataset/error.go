@@ -22,7 +22,7 @@ const (
 	BadNumber                      // NaN, +Infinity or out of range for a log-probability; not finite for a margin
 	LineTooLong                    // more than [Reader.MaxLine] bytes
 	Truncated                      // the stream, gzip as a rule, ends early; the records before the cut were delivered
-	Corrupt                        // the gzip stream is damaged
+	Corrupt                        // the gzip stream, or the Parquet file, is damaged
 
 	// Unusable: a well-formed record that no loss can use. Programs skip and count it.
 
@@ -41,7 +41,7 @@ const (
 var kindNames = [...]string{
 	InvalidJSON: "invalid JSON", InvalidUTF8: "invalid UTF-8", MissingField: "missing field", EmptyField: "empty field",
 	WrongType: "wrong type", DuplicateField: "duplicate field", BadNumber: "bad number", LineTooLong: "line too long",
-	Truncated: "truncated", Corrupt: "corrupt gzip",
+	Truncated: "truncated", Corrupt: "corrupt",
 	BlankReply: "blank reply", PromptsDiffer: "prompts differ", IdenticalReplies: "identical replies", NotTurns: "not in turns",
 	FingerprintMismatch: "fingerprint mismatch", ReadFailed: "read failed",
 }
@@ -66,7 +66,7 @@ func (k Kind) Unusable() bool { return BlankReply <= k && k <= NotTurns }
 // Error is the error of this package: what is wrong, and where.
 type Error struct {
 	File  string // "" for a record that was not read
-	Line  int    // counts from 1
+	Line  int    // counts from 1; the row of a Parquet file
 	Field string // such as "chosen" or "prompt[2].role"; "" where no single field is to blame
 	Kind  Kind
 	Err   error // the cause or a detail; may be nil
