@@ -1,6 +1,9 @@
 package loss
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // AOT is Alignment via Optimal Transport on pairs,
 //
@@ -49,7 +52,7 @@ func (l AOT) Eval(dst PairsOut, b Pairs) (Total, error) {
 	}
 	q := quantilesPool.Get().(*quantiles)
 	defer quantilesPool.Put(q)
-	q.above, q.below = q.above[:0], q.below[:0]
+	q.above, q.below = slices.Grow(q.above[:0], n), slices.Grow(q.below[:0], n)
 	for i, c := range b.Chosen {
 		u, v := c-b.Rejected[i], b.RefChosen[i]-b.RefRejected[i]
 		if u != u {

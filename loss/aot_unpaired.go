@@ -60,7 +60,7 @@ func (l AOTUnpaired) Eval(dst UnpairedOut, b Unpaired) (Total, error) {
 	if err := (LogRatio{}).Score(q.s, q.ds, b.replies(0, n)); err != nil {
 		return Total{}, err
 	}
-	q.above, q.below = q.above[:0], q.below[:0]
+	q.above, q.below = slices.Grow(q.above[:0], n), slices.Grow(q.below[:0], n)
 	for i, v := range q.s {
 		if b.Desirable[i] {
 			q.above = append(q.above, ranked{v, i})

@@ -36,8 +36,8 @@ var quantilesPool = sync.Pool{New: func() any { return new(quantiles) }}
 func (q *quantiles) match(beta float64, field, other string) error {
 	slices.SortFunc(q.above, ranked.compare)
 	slices.SortFunc(q.below, ranked.compare)
-	q.pieces, q.z = q.pieces[:0], q.z[:0]
 	n, m := len(q.above), len(q.below)
+	q.pieces, q.z = slices.Grow(q.pieces[:0], n+m), slices.Grow(q.z[:0], n+m)
 	// In units of 1/(n·m) of all mass, an element of above has m and one of below has n.
 	left, right := m, n
 	for i, j := 0, 0; i < n; {
