@@ -174,4 +174,14 @@ func TestKLBudgetState(t *testing.T) {
 		assert.EqualError(t, other.Restore(state), want)
 		assert.Equal(t, b.Dual, other.Dual)
 	}
+
+	// Restoring forgets the samples of a step that did not end.
+	toy := newToy(1, 2)
+	b = &budget{Policy: toy.LogLinear, Ref: toy.ref, K: 2, Dual: b.Dual}
+	step := &batch{Data: toy.data, ID: []uint64{0, 1}, Row: []int{0, 1}, Rows: 2}
+	require.NoError(t, b.Accumulate(ctx, step, policy.Key{}, &train.Metrics{}))
+	require.NoError(t, b.Restore(b.State()))
+	assert.ErrorContains(t, b.EndStep(nil), "kl = NaN", "no samples")
+	require.NoError(t, b.Accumulate(ctx, step, policy.Key{}, &train.Metrics{}))
+	require.NoError(t, b.EndStep(nil))
 }

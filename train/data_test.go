@@ -116,12 +116,15 @@ func TestCheckInit(t *testing.T) {
 	assert.NoError(t, train.CheckInit(ctx, toy.LogLinear, toy.ref, &toy.data, 3, 1e-3))
 	toy.Params()[0] = 0
 
-	stale := toy.data // a cache of another reference
-	stale.RefRejected = append([]float64(nil), stale.RefRejected...)
-	stale.RefRejected[5] += 0.01
-	err = train.CheckInit(ctx, toy.LogLinear, toy.ref, &stale, 3, 1e-9)
+	// A cache of another reference.
+	toy.data.RefRejected[5] += 0.01
+	err = train.CheckInit(ctx, toy.LogLinear, toy.ref, &toy.data, 3, 1e-9)
 	assert.ErrorContains(t, err, "train: CheckInit: row 5: log π(Rejected) = ")
 	assert.ErrorContains(t, err, " but RefRejected = ")
+	toy.data.RefChosen[7] += 0.01
+	err = train.CheckInit(ctx, toy.LogLinear, toy.ref, &toy.data, 3, 1e-9)
+	assert.ErrorContains(t, err, "train: CheckInit: row 7: log π(Chosen) = ")
+	assert.ErrorContains(t, err, " but RefChosen = ")
 }
 
 func TestCheckInitErrors(t *testing.T) {

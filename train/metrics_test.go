@@ -189,6 +189,22 @@ func TestOfflineMetrics(t *testing.T) {
 	}
 }
 
+// TestSupervisedMetrics: the loss is one per row of TokensPerRow tokens, nll_per_token one per
+// token that there is.
+func TestSupervisedMetrics(t *testing.T) {
+	p := policy.NewTabular(1, 4, []float64{math.Log(0.5), math.Log(0.25), math.Log(0.125), math.Log(0.125)})
+	var got map[string]float64
+	l := train.Loop[int, int]{
+		Data:    train.Data[int, int]{X: []int{0, 0, 0}, Chosen: []int{0, 1, 2}, ChosenLen: []int{1, 2, 9}},
+		Terms:   []train.Term[int, int]{&train.Supervised[int, int]{Policy: p, TokensPerRow: 4}, &intProbe{&got}},
+		Updater: train.NewSGD(p, 0), Steps: 1, Batch: 3, Micro: 2, LR: 1,
+	}
+	_, err := l.Run(ctx)
+	require.NoError(t, err)
+	assert.InDelta(t, 6*math.Ln2/12, got["nll_per_token"], 1e-15)
+	assert.InDelta(t, 6*math.Ln2/3/4, got["loss"], 1e-15)
+}
+
 func sq(v float64) float64 { return v * v }
 
 // intProbe copies the metrics of the step so far.
