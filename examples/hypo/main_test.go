@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/prefgrad/prefgrad/examples/internal/pairstest"
 )
 
 // object runs the program with -json and decodes what it prints, which must be one object.
@@ -108,37 +108,13 @@ func TestZeroLambdaIsDPO(t *testing.T) {
 	require.Equal(t, method(t, r, "dpo")["final"], method(t, r, "hypo")["final"])
 }
 
-// preferences writes a preference file whose chosen replies are about one thing and whose
-// rejected ones about another.
-func preferences(t *testing.T, pairs int, extra ...string) string {
-	t.Helper()
-	good := []string{"you could ask a teacher about it", "please take care of yourself", "I would try to talk with them first", "that sounds hard , let me help"}
-	bad := []string{"do whatever you like", "that is stupid", "who cares about that", "just hit them and run away , nobody will ever know who it was"}
-	var b strings.Builder
-	for i := range pairs {
-		line, err := json.Marshal(map[string]string{
-			"prompt":   fmt.Sprintf("\n\nHuman: question %d about friend %d?\n\nAssistant:", i, i%7),
-			"chosen":   fmt.Sprintf(" %s , friend %d.", good[i%len(good)], i%5),
-			"rejected": fmt.Sprintf(" %s , friend %d.", bad[(i/2)%len(bad)], i%3),
-		})
-		require.NoError(t, err)
-		b.Write(append(line, '\n'))
-	}
-	for _, l := range extra {
-		b.WriteString(l + "\n")
-	}
-	path := filepath.Join(t.TempDir(), "pairs.jsonl")
-	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
-	return path
-}
-
 func TestText(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains language models")
 	}
 	dir := t.TempDir()
 	blank := `{"prompt":"\n\nHuman: a?\n\nAssistant:","chosen":" ","rejected":" no"}`
-	path := preferences(t, 120, blank)
+	path := pairstest.Write(t, 120, blank)
 	r := object(t, "-data", path, "-steps", "3", "-batch", "8", "-k", "2", "-out", dir)
 	require.Equal(t, "text", r["problem"])
 	data := r["data"].(map[string]any)
@@ -162,7 +138,7 @@ func TestText(t *testing.T) {
 }
 
 func TestBadLine(t *testing.T) {
-	path := preferences(t, 40, `{"prompt":"\n\nHuman: a?\n\nAssistant:","chosen":" yes"}`)
+	path := pairstest.Write(t, 40, `{"prompt":"\n\nHuman: a?\n\nAssistant:","chosen":" yes"}`)
 	err := run(context.Background(), []string{"-data", path}, io.Discard, io.Discard)
 	require.ErrorContains(t, err, "pairs.jsonl:41: rejected")
 	err = run(context.Background(), []string{"-data", path + ".missing"}, io.Discard, io.Discard)

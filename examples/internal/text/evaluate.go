@@ -16,6 +16,7 @@ import (
 type Evaluator struct {
 	*Setup
 	ref     Model
+	pairs   Tokens   // the training pairs with their log-probabilities under it
 	samples []string // of the reference, perPrompt for each test prompt
 }
 
@@ -31,7 +32,7 @@ var (
 	evalKey = policy.Key{Seed: 1 << 40, Step: 1}
 )
 
-// NewEvaluator draws the reference's samples.
+// NewEvaluator draws the reference's samples and scores the training pairs.
 func (s *Setup) NewEvaluator(ctx context.Context, ref Model) (*Evaluator, error) {
 	e := &Evaluator{Setup: s, ref: ref}
 	d, err := e.draw(ctx, &Trainee{Model: ref}, s.Test.Len(), perPrompt, refKey, "sampling from the reference")
@@ -39,7 +40,8 @@ func (s *Setup) NewEvaluator(ctx context.Context, ref Model) (*Evaluator, error)
 		return nil, err
 	}
 	e.samples = d.replies
-	return e, nil
+	e.pairs, err = s.score(ctx, ref)
+	return e, err
 }
 
 // Result is what the table shows of a policy; each quantity with its standard error over

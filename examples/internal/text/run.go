@@ -20,22 +20,29 @@ func (s *Setup) run(ctx context.Context, l *loop, name string, c methods.Config)
 	return methods.Run(ctx, l, "text "+s.Size.Name, name, c)
 }
 
+// initRows is the number of rows on which a copy is held against its original.
+const initRows = 32
+
 // Run trains a copy of the reference with one of the methods and returns its evaluations.
 func (s *Setup) Run(ctx context.Context, method string, t *Trainee, e *Evaluator, c methods.Config) (train.History, error) {
 	pi, ref := s.sequences(t.Model), s.sequences(e.ref)
-	data := s.Train
-	p := train.NewProgress(s.log, "scoring pairs under the reference", data.Len())
-	done := 0
-	err := data.CacheRef(ctx, ref, c.Batch, func(n int) { p.Add(n-done, nil); done = n })
-	if err != nil {
+	n := min(initRows, s.Train.Len())
+	first := Tokens{X: s.Train.X[:n], Chosen: s.Train.Chosen[:n], Rejected: s.Train.Rejected[:n]}
+	if err := train.CheckInit(ctx, pi, ref, &first, n, initTolerance); err != nil {
 		return nil, err
 	}
-	if err := train.CheckInit(ctx, pi, ref, &data, c.Batch, initTolerance); err != nil {
-		return nil, err
-	}
-	p.Done("")
 	return s.run(ctx, &loop{
-		Data: data, Terms: methods.Terms(method, pi, ref, s.Reward.reward(s.Tokenizer), c), Updater: t.Updater,
+		Data: e.pairs, Terms: methods.Terms(method, pi, ref, s.Reward.reward(s.Tokenizer), c), Updater: t.Updater,
 		Eval: func(ctx context.Context, _ int, out *train.Metrics) error { return e.trace(ctx, t, out) },
 	}, method, c)
+}
+
+// score returns the training pairs with their log-probabilities under the reference.
+func (s *Setup) score(ctx context.Context, ref Model) (Tokens, error) {
+	data := s.Train
+	p := train.NewProgress(s.log, "scoring pairs under the reference", data.Len())
+	defer p.Done("")
+	done := 0
+	err := data.CacheRef(ctx, s.sequences(ref), initRows, func(n int) { p.Add(n-done, nil); done = n })
+	return data, err
 }
