@@ -177,5 +177,5 @@ func TestSuccessive(t *testing.T) {
 	assert.Equal(t, []int{0, 3, 7}, c.Rejected)
 	assert.Equal(t, 1, c.Failed)
 	assert.Zero(t, c.Tied, "a tie is data")
-	assert.Panics(t, func() { c.Successive([]float64{1}) })
+	assert.Panics(t, func() { c.Successive(make([]float64, 1)) })
 }

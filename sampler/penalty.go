@@ -23,7 +23,7 @@ func (p RepetitionPenalty) Apply(r *Row) error {
 	r.newRound()
 	for i, id := range r.History {
 		if id < 0 || int(id) >= len(r.Logits) {
-			return fmt.Errorf("History[%d] is %d, outside the vocabulary of %d", i, id, len(r.Logits))
+			return fmt.Errorf("token %d of the history is %d, outside the vocabulary of %d", i, id, len(r.Logits))
 		}
 		if r.seen[id] == r.round {
 			continue

@@ -60,7 +60,7 @@ func (r *Row) Set(z []float32, history []int32, ts ...Transform) error {
 	r.rawTop, r.rawLogSum = r.top, r.logSum
 	for i, t := range ts {
 		if err := t.Apply(r); err != nil {
-			return fmt.Errorf("Transforms[%d]: %w", i, err)
+			return fmt.Errorf("transform %d: %w", i, err)
 		}
 	}
 	if len(ts) > 0 {

@@ -242,14 +242,14 @@ func TestTransformErrors(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			var row sampler.Row
-			assert.EqualError(t, row.Set([]float32{1, 2, 3, 4}, nil, sampler.TopK(1), c.t), "Transforms[1]: "+c.want)
+			assert.EqualError(t, row.Set([]float32{1, 2, 3, 4}, nil, sampler.TopK(1), c.t), "transform 1: "+c.want)
 			assert.Panics(t, func() { row.Left() }, "a failed Set leaves nothing to draw from")
 			assert.EqualError(t, c.t.Check(4), c.want)
 		})
 	}
 	var row sampler.Row
 	assert.EqualError(t, row.Set([]float32{1}, []int32{0, 1}, sampler.RepetitionPenalty(1)),
-		"Transforms[0]: History[1] is 1, outside the vocabulary of 1")
+		"transform 0: token 1 of the history is 1, outside the vocabulary of 1")
 	assert.EqualError(t, row.Set([]float32{1, 2}, nil, sampler.Ban{0, 1}), "after the transforms, all logits are -Inf")
 	assert.EqualError(t, row.Set([]float32{1, float32(nan)}, nil), "logit 1 is NaN")
 	assert.EqualError(t, row.Set([]float32{float32(inf), 1}, nil), "logit 0 is +Inf")
