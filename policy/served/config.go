@@ -77,7 +77,7 @@ type Config struct {
 	// Grammar lets LlamaCPP score a reply in one request, by a grammar that allows
 	// nothing else, instead of in one request for each token. Replies that no grammar
 	// can force are scored token by token all the same. It pays where round trips are
-	// slow.
+	// slow; on loopback the grammar costs more than they do.
 	Grammar bool
 
 	// Key returns the API key, at each request. nil: none is sent. See [EnvKey].
@@ -101,10 +101,12 @@ type Config struct {
 	Timeout time.Duration
 	// MaxResponse bounds a response, decompressed, in bytes. Default: 64 MiB.
 	MaxResponse int64
-	// Transport is what carries requests. Default: http.DefaultTransport.
+	// Transport is what carries requests. Default: a copy of http.DefaultTransport that
+	// keeps as many connections open as Concurrency.
 	Transport http.RoundTripper
 
-	// Cache keeps scores and draws. nil: none is kept. Each model needs its own.
+	// Cache keeps scores and draws. nil: none is kept. Each model, and each temperature
+	// of one, needs its own.
 	Cache Cache
 	// Tolerance is how far, in nats per token and on average, the log-probabilities of
 	// sampled tokens may be from those of the same tokens scored. Default: 0.1.
@@ -135,9 +137,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.Timeout = cmp.Or(c.Timeout, 5*time.Minute)
 	c.MaxResponse = cmp.Or(c.MaxResponse, 64<<20)
 	c.Tolerance = cmp.Or(c.Tolerance, 0.1)
-	if c.Transport == nil {
-		c.Transport = http.DefaultTransport
-	}
 	for _, f := range []struct {
 		name string
 		v    float64
@@ -154,6 +153,14 @@ func (c Config) withDefaults() (Config, error) {
 	} {
 		if !(f.v > 0) || math.IsInf(f.v, 0) {
 			return c, fmt.Errorf("served: Config.%s is %v, must be positive and finite", f.name, f.v)
+		}
+	}
+	if c.Transport == nil {
+		c.Transport = http.DefaultTransport
+		if t, ok := c.Transport.(*http.Transport); ok { // keep as many connections as are in use
+			t = t.Clone()
+			t.MaxIdleConnsPerHost = c.Concurrency
+			c.Transport = t
 		}
 	}
 	if c.Protocol > Echo {

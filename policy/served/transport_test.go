@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -333,4 +335,29 @@ func TestConfigErrors(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, p, q)
 	}
+}
+
+// TestConnectionsAreKept: a request for each token must not cost a connection each.
+func TestConnectionsAreKept(t *testing.T) {
+	var opened atomic.Int32
+	s := httptest.NewUnstartedServer(fine)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	const workers = 8
+	c, _ := patient(t, Config{URL: s.URL, Concurrency: workers})
+	var wait sync.WaitGroup
+	for range workers {
+		wait.Go(func() {
+			for range 20 {
+				assert.NoError(t, c.get(context.Background(), "/x", new(number)))
+			}
+		})
+	}
+	wait.Wait()
+	assert.LessOrEqual(t, opened.Load(), int32(2*workers), "160 requests")
 }
