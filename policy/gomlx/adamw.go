@@ -44,14 +44,17 @@ func (m *Model) AdamW() *AdamW {
 
 var _ policy.Updater = (*AdamW)(nil)
 
+// Describe says how the optimizer is set, so that train.Loop does not resume a checkpoint
+// of another one.
+func (o *AdamW) Describe() string {
+	return fmt.Sprintf("Beta1=%v Beta2=%v Epsilon=%v WeightDecay=%v", o.Beta1, o.Beta2, o.Epsilon, o.WeightDecay)
+}
+
 // Update implements [policy.Updater]. An error after the norm was found to be finite
 // comes from the backend and leaves the model without parameters.
 func (o *AdamW) Update(ctx context.Context, lr, scale, maxNorm float64) (float64, error) {
 	m := o.model
-	m.changing.Lock()
-	defer m.changing.Unlock()
-	m.adding.Lock()
-	defer m.adding.Unlock()
+	defer m.alone()()
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -205,8 +208,7 @@ func (o *AdamW) state() state {
 // Save implements [policy.Updater]. It writes what is trained: with an adapter, the
 // adapter alone.
 func (o *AdamW) Save(w io.Writer) error {
-	o.model.changing.Lock()
-	defer o.model.changing.Unlock()
+	defer o.model.alone()()
 	if err := o.prepare(); err != nil {
 		return err
 	}
@@ -216,8 +218,7 @@ func (o *AdamW) Save(w io.Writer) error {
 // Load implements [policy.Updater]. A record of another model is an error, and changes
 // nothing.
 func (o *AdamW) Load(r io.Reader) error {
-	o.model.changing.Lock()
-	defer o.model.changing.Unlock()
+	defer o.model.alone()()
 	if err := o.model.trainable(); err != nil {
 		return err
 	}

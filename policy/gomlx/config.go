@@ -103,6 +103,9 @@ func (c Config) withDefaults() (Config, error) {
 func (r RoPE) check() error {
 	switch r.Kind {
 	case "":
+		if r != (RoPE{Theta: r.Theta}) {
+			return fmt.Errorf("gomlx: Config.RoPE is %+v, has a scaling without a Kind", r)
+		}
 		return nil
 	case "linear", "llama3":
 	default:

@@ -88,6 +88,7 @@ func TestTokenPolicy(t *testing.T) {
 		})
 	})
 	t.Run("against another model", func(t *testing.T) {
+		skipRaced(t)
 		m, other := load(t, "tiny"), loadLoRA(t)
 		ref, err := other.Freeze()
 		require.NoError(t, err)
@@ -96,6 +97,7 @@ func TestTokenPolicy(t *testing.T) {
 		})
 	})
 	t.Run("tied", func(t *testing.T) {
+		skipRaced(t)
 		m := load(t, "tied")
 		var ys [][]int32
 		for _, y := range replies {
@@ -111,6 +113,13 @@ func TestTokenPolicy(t *testing.T) {
 			Prompts: prompts, Replies: replies, Vocab: m.Vocab(), Tol: tolerance(),
 		})
 	})
+}
+
+// skipRaced leaves out what finds no race that its neighbours do not.
+func skipRaced(t *testing.T) {
+	if raced {
+		t.Skip("slow under the race detector")
+	}
 }
 
 // fold maps ids into a smaller vocabulary.

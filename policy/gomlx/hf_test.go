@@ -93,6 +93,7 @@ func TestUnsupportedConfig(t *testing.T) {
 		{"rope_parameters", map[string]any{"rope_type": "yarn", "factor": 2}, `RoPE.Kind is "yarn"`},
 		{"rope_parameters", map[string]any{"rope_type": "linear", "factor": 0.5}, "RoPE.Factor is 0.5"},
 		{"rope_parameters", map[string]any{"rope_type": "llama3", "factor": 2}, "LowFreqFactor"},
+		{"rope_parameters", map[string]any{"rope_type": "default", "factor": 2}, "without a Kind"},
 		{"num_key_value_heads", 3, "KVHeads is 3"},
 		{"head_dim", 5, "HeadDim is 5"},
 		{"vocab_size", 33, "model.embed_tokens.weight"},

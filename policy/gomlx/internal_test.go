@@ -2,8 +2,11 @@ package gomlx
 
 import (
 	"context"
+	"io"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -132,6 +135,57 @@ func TestChunksAgree(t *testing.T) {
 		assert.InDeltaSlice(t, logp, logp2, 1e-5)
 		assert.InDeltaSlice(t, grad, grad2, 1e-4)
 	}
+}
+
+// TestFewGraphs checks that batches of six sequences of all lengths share few graphs.
+func TestFewGraphs(t *testing.T) {
+	ctx := context.Background()
+	m := smallModel(t)
+	p, r := m.NewTokenPass(), rand.New(rand.NewPCG(1, 0))
+	score := func() {
+		var b policy.Tokens
+		for range 6 {
+			b.Append(make([]int32, 1+r.IntN(20)), make([]int32, 1+r.IntN(20)))
+		}
+		require.NoError(t, p.Forward(ctx, policy.TokenStats{LogProb: make([]float64, len(b.IDs))}, b))
+	}
+	for range 120 {
+		score()
+	}
+	first := m.programs.graphs.Load()
+	assert.Less(t, first, int64(12)) // 6 lengths × 3 shares of replies, most of them rare
+	for range 120 {
+		score()
+	}
+	assert.LessOrEqual(t, m.programs.graphs.Load(), first+2)
+}
+
+// TestUpdatesBesidePasses checks that an update waits for passes and they for it.
+func TestUpdatesBesidePasses(t *testing.T) {
+	ctx := context.Background()
+	m := smallModel(t)
+	o := m.AdamW()
+	var b policy.Tokens
+	b.Append([]int32{1, 2}, []int32{3, 4})
+	var wait sync.WaitGroup
+	for range 3 {
+		wait.Go(func() {
+			p := m.NewTokenPass()
+			w := policy.TokenStats{LogProb: []float64{0, 0, 1, 1}}
+			for range 20 {
+				assert.NoError(t, p.Forward(ctx, policy.TokenStats{LogProb: make([]float64, 4)}, b))
+				assert.NoError(t, p.Pullback(ctx, w))
+			}
+		})
+	}
+	wait.Go(func() {
+		for range 20 {
+			_, err := o.Update(ctx, 1e-3, 1, 1)
+			assert.NoError(t, err)
+			assert.NoError(t, o.Save(io.Discard))
+		}
+	})
+	wait.Wait()
 }
 
 // TestCacheFollowsTheWork checks that the cache grows with the sequences and shrinks with

@@ -100,6 +100,17 @@ func (s *scorer) trained() *weights {
 	return s.base
 }
 
+// alone waits for passes and pullbacks in progress and keeps others out until the function
+// that it returns is called. A pullback takes the two locks in the same order.
+func (m *Model) alone() (release func()) {
+	m.adding.Lock()
+	m.changing.Lock()
+	return func() {
+		m.changing.Unlock()
+		m.adding.Unlock()
+	}
+}
+
 // trainable returns an error if the parameters of m must not change any more.
 func (m *Model) trainable() error {
 	if m.isBase.Load() {

@@ -3,6 +3,7 @@ package gomlx
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	g "github.com/gomlx/gomlx/core/graph"
@@ -35,8 +36,9 @@ type program struct {
 
 // programs keeps a model's executors. The zero value is empty.
 type programs struct {
-	mu   sync.Mutex
-	exec map[program]*g.Exec
+	mu     sync.Mutex
+	exec   map[program]*g.Exec
+	graphs atomic.Int64 // compiled so far
 }
 
 // run executes a program, whose graph build makes where it is not there yet.
@@ -58,7 +60,10 @@ func (p *programs) get(b compute.Backend, key program, build func([]*g.Node) []*
 	if e := p.exec[key]; e != nil {
 		return e, nil
 	}
-	e, err := g.NewExec(b, build)
+	e, err := g.NewExec(b, func(in []*g.Node) []*g.Node {
+		p.graphs.Add(1)
+		return build(in)
+	})
 	if err != nil {
 		return nil, err
 	}
