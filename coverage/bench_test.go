@@ -92,3 +92,37 @@ func BenchmarkTail(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkAccumulators(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		batch := coverage.Batch{Prompt: make([]uint64, n), LogP: logNormal(rand.New(rand.NewPCG(1, 1)), n, 1), LogRef: make([]float64, n)}
+		for i := range n {
+			batch.Prompt[i] = uint64(i / 4)
+		}
+		for _, replicates := range []int{0, 200} {
+			m, err := coverage.NewMoments(coverage.MomentsConfig{Source: coverage.FromRef, Orders: orders, Replicates: replicates})
+			if err != nil {
+				b.Fatal(err)
+			}
+			h, err := coverage.NewHistogram(coverage.HistogramConfig{Replicates: replicates})
+			if err != nil {
+				b.Fatal(err)
+			}
+			benchmarkAdd(b, fmt.Sprint("moments/replicates=", replicates), m.Add, batch)
+			benchmarkAdd(b, fmt.Sprint("histogram/replicates=", replicates), h.Add, batch)
+		}
+		benchmarkAdd(b, "promptkl", coverage.NewPromptKL(coverage.FromPolicy).Add, batch)
+	}
+}
+
+func benchmarkAdd(b *testing.B, name string, add func(coverage.Batch) error, batch coverage.Batch) {
+	b.Run(fmt.Sprint(name, "/n=", len(batch.LogP)), func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := add(batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(batch.LogP)), "ns/sample")
+	})
+}

@@ -42,4 +42,13 @@
 // them dominate is what k̂ tells, the shape of a Pareto distribution fitted to the largest:
 // [PSIS] fits and smooths weights, [Tail] fits those of a stream. The largest ratio of a sample
 // is a lower bound of the coverage, never an estimate of it.
+//
+// Accumulators take a [Batch] of samples of π, of π_ref or of a known mixture, one pass and
+// bounded memory: [Moments] for Rényi divergences, χ² and ESS, [Histogram] for the coverage
+// profile, [Tail] for k̂; [PromptKL] grows with the number of prompts, and names the worst.
+// Each merges with others of its configuration and has a versioned binary encoding, so
+// that shards can be computed anywhere. Intervals come from a Poisson bootstrap over prompts,
+// whose weights are hashed from prompt id and replicate: shards agree on them.
+//
+// [DataMass] and [FeatureCoverage] ask how much of a policy is where preference pairs are.
 package coverage

@@ -194,3 +194,121 @@ func ExampleTail() {
 	// Output:
 	// k̂ = 0.50, largest ratio seen 28.3, 1% exceed 9.4
 }
+
+// Samples of the reference in two shards: χ², D_½ and the effective share of samples.
+func ExampleMoments() {
+	config := coverage.MomentsConfig{Source: coverage.FromRef, Orders: []float64{0.5, 1, 2}, Replicates: 200}
+	total, err := coverage.NewMoments(config)
+	if err != nil {
+		fmt.Println(err)
+	}
+	for shard := range 2 {
+		part, _ := coverage.NewMoments(config)
+		if err := part.Add(demoSamples(shard, 500)); err != nil {
+			fmt.Println(err)
+		}
+		total.Merge(part)
+	}
+	show := func(name string, i coverage.Interval) {
+		fmt.Printf("%s = %.3f in [%.3f, %.3f]\n", name, i.Value, i.Lo, i.Hi)
+	}
+	show("χ²", total.ChiSquare())
+	show("D_½", total.Renyi(0.5))
+	show("ESS/n", total.ESS())
+	// Output:
+	// χ² = 0.333 in [0.255, 0.410]
+	// D_½ = 0.118 in [0.066, 0.162]
+	// ESS/n = 0.750 in [0.732, 0.768]
+}
+
+// demoSamples draws from a uniform reference on [0, 1), for the policy with the density 2y,
+// whose χ² is 1/3.
+func demoSamples(shard, n int) coverage.Batch {
+	b := coverage.Batch{Prompt: make([]uint64, n), LogP: make([]float64, n), LogRef: make([]float64, n)}
+	for i := range n {
+		b.Prompt[i] = uint64(shard*n + i)
+		y := math.Mod(float64(b.Prompt[i]+1)*math.Phi, 1)
+		b.LogP[i] = math.Log(2 * y)
+	}
+	return b
+}
+
+// How much of the policy is where its ratio to the reference is above e^0.25, and so on.
+func ExampleHistogram() {
+	h, err := coverage.NewHistogram(coverage.HistogramConfig{Source: coverage.FromRef, Lo: 0, Hi: 0.75, Bins: 3, Replicates: 200})
+	if err != nil {
+		fmt.Println(err)
+	}
+	if err := h.Add(demoSamples(0, 1000)); err != nil {
+		fmt.Println(err)
+	}
+	for _, p := range h.Profile() {
+		fmt.Printf("N = %.2f: %.3f in [%.3f, %.3f]\n", math.Exp(p.LogN), p.P, p.Lo, p.Hi)
+	}
+	// Output:
+	// N = 1.00: 0.750 in [0.695, 0.805]
+	// N = 1.28: 0.587 in [0.531, 0.642]
+	// N = 1.65: 0.321 in [0.266, 0.376]
+	// N = 2.12: 0.000 in [0.000, 0.055]
+}
+
+func ExamplePromptKL() {
+	var a coverage.PromptKL
+	chat, code := coverage.PromptID("chat"), coverage.PromptID("code")
+	err := a.Add(coverage.Batch{
+		Prompt: []uint64{chat, code, chat, code},
+		LogP:   []float64{-1.0, -2.0, -1.5, -0.5},
+		LogRef: []float64{-1.2, -4.0, -1.4, -2.0},
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	k1, k3 := a.Result()
+	fmt.Printf("k1 %.3f ± %.3f, k3 %.3f ± %.3f, %d prompts\n", k1.Value, k1.SE, k3.Value, k3.SE, k1.N)
+	worst := a.Worst(1)[0]
+	fmt.Println(worst.Prompt == code, worst.N, worst.K1, worst.MaxLogRatio)
+	// Output:
+	// k1 0.900 ± 0.850, k3 0.471 ± 0.459, 2 prompts
+	// true 2 1.75 2
+}
+
+// The data compare replies of different length only; the policy also differs in tone.
+func ExampleFeatureCoverage() {
+	data := coverage.NewSecondMoment(2) // length, tone
+	for _, length := range []float64{1, 2, 3} {
+		if err := data.AddPair([]float64{length, 0.5}, []float64{0, 0.5}); err != nil {
+			fmt.Println(err)
+		}
+	}
+	m, err := coverage.NewMetric(data.Matrix())
+	if err != nil {
+		fmt.Println(err)
+	}
+	f := coverage.NewFeatureCoverage(m)
+	for _, pair := range [][2][]float64{{{4, 0.5}, {1, 0.5}}, {{2, 0.5}, {1, 0.5}}, {{2, 0.9}, {1, 0.5}}} {
+		if err := f.AddPair(pair[0], pair[1]); err != nil {
+			fmt.Println(err)
+		}
+	}
+	r := f.Result()
+	fmt.Printf("%.0f%% outside, κ = %v, mean leverage inside %.2f\n", 100*r.Outside, r.Kappa, r.MeanLeverage)
+	// Output:
+	// 33% outside, κ = +Inf, mean leverage inside 1.07
+}
+
+func ExampleDataMass() {
+	policy := []float64{math.Log(0.7), math.Log(0.2), math.Log(0.1)}
+	fmt.Printf("%.1f\n", coverage.DataMass(policy, []int{0, 12, 9}))
+	// Output:
+	// 0.3
+}
+
+// Of 200 prompts with one sample each, 7 have w ≥ 100.
+func ExampleClopperPearson() {
+	lo, hi := coverage.ClopperPearson(7, 200, 0.95)
+	fmt.Printf("%.3f in [%.3f, %.3f]\n", 7./200, lo, hi)
+	fmt.Printf("everywhere ± %.3f\n", coverage.DKW(200, 0.95))
+	// Output:
+	// 0.035 in [0.014, 0.071]
+	// everywhere ± 0.096
+}

@@ -3,6 +3,10 @@ package coverage
 import (
 	"fmt"
 	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/prefgrad/prefgrad/internal/record"
 )
 
 // KL returns KL(p‖q) = Σ_y p(y)·(log p(y) − log q(y)) in nats, for distributions over
@@ -51,6 +55,16 @@ type Estimate struct {
 	Value float64 // the mean
 	SE    float64 // its standard error; NaN for fewer than two independent prompts
 	N     int     // number of independent prompts
+}
+
+// Interval returns the t interval of the given level, such as 0.95, with N−1 degrees of
+// freedom: NaN for fewer than two prompts.
+func (e Estimate) Interval(level float64) (lo, hi float64) {
+	if e.N < 2 {
+		return math.NaN(), math.NaN()
+	}
+	half := distuv.StudentsT{Sigma: 1, Nu: float64(e.N - 1)}.Quantile(0.5+level/2) * e.SE
+	return e.Value - half, e.Value + half
 }
 
 // KLEstimator estimates the reverse KL from samples of the policy, averaged over
@@ -113,4 +127,26 @@ func (e *KLEstimator) Result() Estimate {
 		r.SE = math.Sqrt(e.m2 / float64(e.n-1) / float64(e.n))
 	}
 	return r
+}
+
+const klKind, klVersion = "coverage.kl", 1
+
+// MarshalBinary implements [encoding.BinaryMarshaler].
+func (e KLEstimator) MarshalBinary() ([]byte, error) {
+	return encode(klKind, klVersion, record.Uints(uint64(e.n)), record.Floats([]float64{e.mean, e.m2}))
+}
+
+// UnmarshalBinary implements [encoding.BinaryUnmarshaler], in place of what e was.
+func (e *KLEstimator) UnmarshalBinary(b []byte) error {
+	var head [1]uint64
+	s, err := decode(b, klKind, klVersion, 2, head[:])
+	if err != nil {
+		return err
+	}
+	var v [2]float64
+	if err := record.PutFloats(v[:], s[1]); err != nil {
+		return fmt.Errorf("coverage: %w", err)
+	}
+	*e = KLEstimator{int(head[0]), v[0], v[1]}
+	return nil
 }

@@ -1,10 +1,13 @@
 package coverage
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/prefgrad/prefgrad/internal/record"
 )
 
 // SecondMoment accumulates the d×d matrix of feature differences between two policies,
@@ -130,4 +133,31 @@ func (s *SecondMoment) Matrix() *mat.SymDense {
 		}
 	}
 	return m
+}
+
+const secondMomentKind, secondMomentVersion = "coverage.secondmoment", 1
+
+// MarshalBinary implements [encoding.BinaryMarshaler].
+func (s *SecondMoment) MarshalBinary() ([]byte, error) {
+	return encode(secondMomentKind, secondMomentVersion, record.Uints(uint64(s.dim)), record.Floats([]float64{s.weight}), record.Floats(s.sum))
+}
+
+// UnmarshalBinary implements [encoding.BinaryUnmarshaler], in place of what s was.
+func (s *SecondMoment) UnmarshalBinary(b []byte) error {
+	var head [1]uint64
+	sections, err := decode(b, secondMomentKind, secondMomentVersion, 3, head[:])
+	if err != nil {
+		return err
+	}
+	// dim numbers at least are there, so that a false dim makes nothing large.
+	if n := uint64(len(sections[2]) / 8); head[0] < 1 || head[0] > n || head[0]*(head[0]+1)/2 != n {
+		return fmt.Errorf("coverage: a %s record that contradicts itself", secondMomentKind)
+	}
+	n, weight := NewSecondMoment(int(head[0])), make([]float64, 1)
+	if err := errors.Join(record.PutFloats(weight, sections[1]), record.PutFloats(n.sum, sections[2])); err != nil {
+		return fmt.Errorf("coverage: %w", err)
+	}
+	n.weight = weight[0]
+	*s = *n
+	return nil
 }
