@@ -30,6 +30,7 @@ const (
 	PromptsDiffer    // chosen and rejected answer different prompts
 	IdenticalReplies // chosen and rejected are the same, byte for byte
 	NotTurns         // text that does not consist of turns, where turns are asked for, see [ParseTurns]
+	NoBoundary       // prompt and reply cannot be told apart, once rendered or in tokens; see package chat beneath this one
 
 	// Neither: always stops.
 
@@ -43,6 +44,7 @@ var kindNames = [...]string{
 	WrongType: "wrong type", DuplicateField: "duplicate field", BadNumber: "bad number", LineTooLong: "line too long",
 	Truncated: "truncated", Corrupt: "corrupt",
 	BlankReply: "blank reply", PromptsDiffer: "prompts differ", IdenticalReplies: "identical replies", NotTurns: "not in turns",
+	NoBoundary:          "no boundary",
 	FingerprintMismatch: "fingerprint mismatch", ReadFailed: "read failed",
 }
 
@@ -61,7 +63,7 @@ func (k Kind) Error() string { return "dataset: " + k.String() }
 func (k Kind) Malformed() bool { return InvalidJSON <= k && k <= Corrupt }
 
 // Unusable reports whether the record is well-formed but of no use.
-func (k Kind) Unusable() bool { return BlankReply <= k && k <= NotTurns }
+func (k Kind) Unusable() bool { return BlankReply <= k && k <= NoBoundary }
 
 // Error is the error of this package: what is wrong, and where.
 type Error struct {
