@@ -57,8 +57,8 @@ func (r *Row) GumbelTopK(dst []Token, g *rand.PCG) (Group, error) {
 	if k == 0 {
 		panic("sampler: no draws")
 	}
-	if k > r.left {
-		return Group{}, fmt.Errorf("sampler: %d distinct draws from %d tokens", k, r.left)
+	if left := r.Left(); k > left {
+		return Group{}, fmt.Errorf("sampler: %d distinct draws from %d tokens", k, left)
 	}
 	// The k+1 largest perturbed numbers, descending, the first k with their tokens.
 	best := resize(r.score, k+1)

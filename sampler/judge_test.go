@@ -171,11 +171,12 @@ func TestGroups(t *testing.T) {
 }
 
 func TestSuccessive(t *testing.T) {
+	nanPair := []float64{nan, nan}
 	var c sampler.Choice
 	c.Successive([]float64{1, 2, 3, 3, nan, 1, 5, 4})
 	assert.Equal(t, []int{1, 2, 6}, c.Chosen)
 	assert.Equal(t, []int{0, 3, 7}, c.Rejected)
 	assert.Equal(t, 1, c.Failed)
 	assert.Zero(t, c.Tied, "a tie is data")
-	assert.Panics(t, func() { c.Successive(make([]float64, 1)) })
+	assert.Panics(t, func() { c.Successive(nanPair[1:]) })
 }

@@ -16,7 +16,7 @@ import (
 // The token-wise mixture, against the powers of both distributions, and the mixture of
 // whole replies, by weights: exact sums over all replies. They are not the same.
 func TestMixtures(t *testing.T) {
-	const vocab, eos, longest, a, n = 3, 0, 2, 0.4, 30000
+	const vocab, eos, longest, a, n = 3, 0, 2, 0.4, 8000
 	prompt := []int32{1}
 	p, ref := &fake{vocab: vocab, logits: uneven}, &fake{vocab: vocab, logits: varied}
 	token, pi, pref := map[string]float64{}, map[string]float64{}, map[string]float64{}

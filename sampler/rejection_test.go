@@ -45,7 +45,7 @@ func outcomes(reward []float64, beta float64, want int, visit func(accepted []in
 }
 
 func TestRejection(t *testing.T) {
-	const n, beta, want = 40000, 0.7, 3
+	const n, beta, want = 15000, 0.7, 3
 	// Defect 38: two equal candidates are two.
 	reward := []float64{0.2, 0.5, 0.5, 1}
 	exact, proposed, total := map[string]float64{}, 0.0, 0.0
@@ -81,7 +81,7 @@ func TestRejection(t *testing.T) {
 
 // One draw of many candidates is about one of π_ref·e^{r/β}, here exactly a softmax.
 func TestRejectionTilts(t *testing.T) {
-	const n, levels, copies = 20000, 3, 40
+	const n, levels, copies = 5000, 3, 40
 	var reward []float64
 	for range copies {
 		for l := range levels {

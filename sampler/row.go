@@ -36,7 +36,6 @@ type Row struct {
 	rawTop, rawLogSum  float64 // log π(v) = raw[v] − rawTop − rawLogSum
 	top, total, logSum float64 // of Logits: the largest, Σ weight and its logarithm
 	weight             []float64
-	left               int // tokens that can be drawn
 
 	score     []float64
 	seen      []uint32 // the round in which a token was last seen
@@ -51,8 +50,9 @@ type Row struct {
 // or after them, and the error of a transform, by its index.
 func (r *Row) Set(z []float32, history []int32, ts ...Transform) error {
 	r.Logits, r.weight, r.raw, r.History = resize(r.Logits, len(z)), resize(r.weight, len(z)), nil, history
+	logits := r.Logits[:len(z)]
 	for v, x := range z {
-		r.Logits[v] = float64(x)
+		logits[v] = float64(x)
 	}
 	if err := r.weigh(); err != nil {
 		return err
@@ -75,34 +75,45 @@ func (r *Row) Set(z []float32, history []int32, ts ...Transform) error {
 // weigh brings everything that follows from Logits up to date. After an error the weights
 // are unspecified.
 func (r *Row) weigh() error {
-	r.top, r.left = math.Inf(-1), 0
+	top := math.Inf(-1)
 	for v, x := range r.Logits {
-		if x > r.top {
-			r.top = x
-		}
-		if x >= -math.MaxFloat64 && x <= math.MaxFloat64 {
-			r.left++
-		} else if !math.IsInf(x, -1) {
-			return fmt.Errorf("logit %d is %v", v, x)
+		if x > top {
+			if top = x; x > math.MaxFloat64 {
+				return fmt.Errorf("logit %d is +Inf", v)
+			}
+		} else if x != x {
+			return fmt.Errorf("logit %d is NaN", v)
 		}
 	}
-	if r.left == 0 {
+	if math.IsInf(top, -1) {
 		return errors.New("all logits are -Inf")
 	}
+	weight := r.weight[:len(r.Logits)]
 	for v, x := range r.Logits {
-		r.weight[v] = x - r.top
+		weight[v] = x - top
 	}
+	r.top = top
 	num.ExpNonPositive(r.weight, r.weight)
-	r.total = 0
+	total := 0.0
 	for _, x := range r.weight {
-		r.total += x
+		total += x
 	}
+	r.total = total
 	r.logSum = math.Log(r.total)
 	return nil
 }
 
 // Left returns the number of tokens that can be drawn.
-func (r *Row) Left() int { r.ready(); return r.left }
+func (r *Row) Left() int {
+	r.ready()
+	n := 0
+	for _, x := range r.Logits {
+		if x > math.Inf(-1) {
+			n++
+		}
+	}
+	return n
+}
 
 // Token returns the token with the given id: −Inf where it cannot be drawn.
 func (r *Row) Token(id int32) Token {

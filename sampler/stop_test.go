@@ -64,7 +64,7 @@ func varied(dst []float32, _, reply []int32) {
 
 // Whole replies under transforms with history and a stop sequence, against enumeration.
 func TestDistributionOfTransformedReplies(t *testing.T) {
-	const vocab, eos, longest, n = 5, 0, 4, 40000
+	const vocab, eos, longest, n = 5, 0, 4, 8000
 	prompt := []int32{2}
 	a := sampler.NewAncestral(&fake{vocab: vocab, logits: varied}, eos, longest)
 	a.Transforms = sampler.HuggingFaceOrder(sampler.TopK(2), sampler.RepetitionPenalty(1.5), sampler.Temperature(0.8))
