@@ -22,6 +22,7 @@
 //	KLPenalty                   λ·KL(π‖π_ref) on fresh samples; with Offline, HyPO
 //	KLBudget                    the same, λ adapted so that the KL meets a budget
 //	Online                      −E_π[r] + β·KL(π‖π_ref) on fresh samples: online RLHF
+//	MovingRef                   nothing, but lets the reference follow the policy: TR-DPO
 //
 // A term gets the number of rows of the whole step up front and divides its weights by it
 // before the pullback, so a step that is accumulated from micro-batches has the same

@@ -12,7 +12,10 @@ import (
 
 // Offline is a pairwise loss on the preference pairs of the training set, averaged over
 // the rows of a step: DPO, IPO and their relatives. Data needs Chosen, Rejected, and whatever
-// else the loss uses; one with a reference panics without RefChosen and RefRejected.
+// else the loss uses; one with a reference panics without RefChosen and RefRejected, unless
+// Ref scores the replies at each step, as a reference that moves must (see [MovingRef]).
+//
+// A loss that looks at the batch as a whole (loss.Coupled) refuses micro-batches.
 //
 // It reports "loss" and, under the names that TRL gives them, "rewards/chosen",
 // "rewards/rejected", "rewards/margins" (of the score that the loss really uses),
@@ -23,11 +26,13 @@ import (
 type Offline[X, Y any] struct {
 	Policy policy.Trainable[X, Y]
 	Loss   loss.Pairwise
+	Ref    policy.Policy[X, Y] // nil: Data.RefChosen and Data.RefRejected; else these must be nil
 
 	pass  policy.Pass[X, Y]
 	xs    []X
 	ys    []Y
 	logp  []float64 // chosen and rejected in turn
+	ref   []float64 // the same under Ref
 	pairs loss.Pairs
 	out   loss.PairsOut
 }
@@ -36,6 +41,9 @@ type Offline[X, Y any] struct {
 func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy.Key, m *Metrics) error {
 	if b.Chosen == nil || b.Rejected == nil {
 		return errors.New("train: Offline needs Data.Chosen and Data.Rejected")
+	}
+	if b.Len() != b.Rows && loss.IsCoupled(t.Loss) {
+		return fmt.Errorf("train: %T looks at the whole batch and cannot be accumulated from %d of %d rows", t.Loss, b.Len(), b.Rows)
 	}
 	if err := t.forward(ctx, b); err != nil {
 		return err
@@ -97,9 +105,31 @@ func (t *Offline[X, Y]) forward(ctx context.Context, b *Batch[X, Y]) error {
 		p.Chosen[i], p.Rejected[i] = t.logp[2*i], t.logp[2*i+1]
 	}
 	t.pairs = p
+	if t.Ref != nil {
+		if err := t.score(ctx, b); err != nil {
+			return err
+		}
+	}
 	o := &t.out
 	for _, s := range []*[]float64{&o.Loss, &o.Chosen, &o.Rejected, &o.RewardChosen, &o.RewardRejected} {
 		*s = resize(*s, n)
+	}
+	return nil
+}
+
+// score fills in the replies' log-probabilities under Ref.
+func (t *Offline[X, Y]) score(ctx context.Context, b *Batch[X, Y]) error {
+	if b.RefChosen != nil || b.RefRejected != nil {
+		return errors.New("train: Offline has Ref, and Data has log-probabilities under a reference: which one?")
+	}
+	n := b.Len()
+	t.ref = resize(t.ref, 4*n) // scored in turn, then apart
+	if err := t.Ref.LogProbs(ctx, t.ref[:2*n], t.xs, t.ys); err != nil {
+		return fmt.Errorf("reference: %w", rowError(b, err, 2, "Chosen", "Rejected"))
+	}
+	t.pairs.RefChosen, t.pairs.RefRejected = t.ref[2*n:3*n], t.ref[3*n:]
+	for i := range n {
+		t.pairs.RefChosen[i], t.pairs.RefRejected[i] = t.ref[2*i], t.ref[2*i+1]
 	}
 	return nil
 }
