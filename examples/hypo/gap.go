@@ -42,11 +42,11 @@ func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, e
 	for _, m := range methods.Names {
 		g := c.hyper()
 		g.EvalEvery = max(1, c.Steps/evaluations)
-		jobs = append(jobs, c.jobs(m, g)...)
+		jobs = append(jobs, c.jobs("", m, g)...)
 	}
 	points := c.frontierPoints()
 	for i := range points {
-		jobs = append(jobs, c.jobs(points[i].method, points[i].config)...)
+		jobs = append(jobs, c.jobs("frontier-", points[i].method, points[i].config)...)
 	}
 	p := train.NewProgress(stderr, "training", len(jobs)*c.Steps)
 	if err := runJobs(ctx, jobs, problems, p); err != nil {
@@ -92,12 +92,12 @@ func (c *config) hyper() methods.Config {
 	}
 }
 
-// jobs returns the runs of a method on all seeds.
-func (c *config) jobs(method string, g methods.Config) []*job {
+// jobs returns the runs of a method on all seeds. Their files begin with prefix.
+func (c *config) jobs(prefix, method string, g methods.Config) []*job {
 	var jobs []*job
 	for i := range c.Seeds {
 		g.Seed = c.Seed + uint64(i)
-		file := fmt.Sprintf("%s-beta%g-rlhf%g-lambda%g-seed%d", method, g.Beta, g.RLHFBeta, g.Lambda, g.Seed)
+		file := fmt.Sprintf("%s%s-beta%g-rlhf%g-lambda%g-seed%d", prefix, method, g.Beta, g.RLHFBeta, g.Lambda, g.Seed)
 		g.Files = func(string) (string, string) { return c.files(file) }
 		jobs = append(jobs, &job{seed: i, method: method, config: g})
 	}
