@@ -37,6 +37,11 @@ type Ancestral struct {
 	// none of the prompt's, are one of these. They stay in the reply and count in its
 	// log-probability. A reply that ends for two reasons has the first of EOS, stop, length.
 	Stop [][]int32
+
+	// AtOnce bounds how many sequences are open at a time, for a backend whose memory is
+	// short: as many whole prompts as fit, k replies each, but at least one. 0: all. It
+	// changes no reply.
+	AtOnce int
 }
 
 // NewAncestral returns an Ancestral with Temperature 1.
@@ -46,8 +51,8 @@ func NewAncestral(d policy.Decoder, eos int32, maxTokens int) *Ancestral {
 
 var _ policy.Generator = (*Ancestral)(nil)
 
-// Generate implements [policy.Generator]: all len(prompts)·k replies grow together, one
-// token each per step, and leave the batch when they end. dst.LogProb is log-probability
+// Generate implements [policy.Generator]: all len(prompts)·k replies, or AtOnce of them, grow
+// together, one token each per step, and leave the batch when they end. dst.LogProb is log-probability
 // at temperature T or after the Transforms, dst.Model the model's own.
 //
 // Given logits that do not depend on the batch, to the bit, no reply does either: draw
@@ -56,7 +61,7 @@ var _ policy.Generator = (*Ancestral)(nil)
 // Errors: a field out of range, whatever the Decoder returns, and logits that are no
 // distribution, named by prompt, sample and token. dst is then unspecified. Generate
 // panics if len(ids) ≠ len(prompts) or k < 1.
-func (a *Ancestral) Generate(ctx context.Context, dst *policy.Rollout, prompts [][]int32, ids []uint64, k int, key policy.Key) (err error) {
+func (a *Ancestral) Generate(ctx context.Context, dst *policy.Rollout, prompts [][]int32, ids []uint64, k int, key policy.Key) error {
 	if len(ids) != len(prompts) {
 		panic("sampler: ids not as many as prompts")
 	}
@@ -66,6 +71,29 @@ func (a *Ancestral) Generate(ctx context.Context, dst *policy.Rollout, prompts [
 	if err := a.check(); err != nil {
 		return err
 	}
+	dst.Tokens.Reset()
+	dst.Tokens.Begin = append(dst.Tokens.Begin, 0)
+	dst.LogProb, dst.Model, dst.Finish = dst.LogProb[:0], dst.Model[:0], dst.Finish[:0]
+	per := len(prompts)
+	if a.AtOnce > 0 {
+		per = min(per, max(1, a.AtOnce/k))
+	}
+	for lo := 0; lo < len(prompts); lo += per {
+		hi := min(lo+per, len(prompts))
+		err := a.generate(ctx, dst, prompts[lo:hi], ids[lo:hi], k, key)
+		var bad *rowError
+		if errors.As(err, &bad) {
+			return fmt.Errorf("sampler: prompt %d, sample %d, token %d: %w", lo+bad.seq/k, bad.seq%k, bad.token, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generate adds the replies to some prompts to dst.
+func (a *Ancestral) generate(ctx context.Context, dst *policy.Rollout, prompts [][]int32, ids []uint64, k int, key policy.Key) (err error) {
 	d, err := a.Decoder.Open(ctx, prompts, k)
 	if err != nil {
 		return err
@@ -83,10 +111,6 @@ func (a *Ancestral) Generate(ctx context.Context, dst *policy.Rollout, prompts [
 			return err
 		}
 		if err := w.step(ctx, d); err != nil {
-			var bad *rowError
-			if errors.As(err, &bad) {
-				return fmt.Errorf("sampler: prompt %d, sample %d, token %d: %w", bad.seq/k, bad.seq%k, w.steps, bad.err)
-			}
 			return err
 		}
 	}
@@ -102,6 +126,8 @@ func (a *Ancestral) check() error {
 		return fmt.Errorf("sampler: Decoder has a vocabulary of %d", vocab)
 	case a.EOS < -1 || int(a.EOS) >= vocab:
 		return fmt.Errorf("sampler: EOS is %d, must be -1 or in the vocabulary of %d", a.EOS, vocab)
+	case a.AtOnce < 0:
+		return fmt.Errorf("sampler: AtOnce is %d, must not be negative", a.AtOnce)
 	case a.MaxTokens < 1:
 		return fmt.Errorf("sampler: MaxTokens is %d, must be at least 1", a.MaxTokens)
 	case !(t > 0 && t*0 == 0 && 1/t*0 == 0):

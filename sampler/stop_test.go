@@ -185,3 +185,33 @@ func TestStopAndTransformErrors(t *testing.T) {
 		})
 	}
 }
+
+// A bound on open sequences changes nothing but how many are open.
+func TestAtOnce(t *testing.T) {
+	f := &fake{vocab: 20, logits: uneven}
+	a := sampler.NewAncestral(f, 0, 6)
+	prompts, ids := [][]int32{{4}, {}, {9, 9, 1}, {4}, {1}}, []uint64{1, 2, 3, 4, 5}
+	const k = 3
+	var want, got policy.Rollout
+	require.NoError(t, a.Generate(ctx, &want, prompts, ids, k, policy.Key{Seed: 5}))
+	for atOnce, opened := range map[int]int{1: 5, 3: 5, 7: 3, 15: 1, 100: 1} {
+		f.opened, f.closed = 0, 0
+		a.AtOnce = atOnce
+		require.NoError(t, a.Generate(ctx, &got, prompts, ids, k, policy.Key{Seed: 5}))
+		assert.Equal(t, want, got)
+		assert.Equal(t, opened, f.opened)
+		assert.Equal(t, opened, f.closed)
+	}
+	a.AtOnce = -1
+	assert.EqualError(t, a.Generate(ctx, &got, prompts, ids, k, policy.Key{}), "sampler: AtOnce is -1, must not be negative")
+	// Errors count prompts from the first.
+	bad := sampler.NewAncestral(&fake{vocab: 2, logits: func(dst []float32, prompt, reply []int32) {
+		clear(dst)
+		if prompt[0] == 1 && len(reply) == 2 {
+			dst[1] = float32(math.NaN())
+		}
+	}}, -1, 5)
+	bad.AtOnce = 4
+	assert.EqualError(t, bad.Generate(ctx, &got, [][]int32{{0}, {0}, {0}, {1}}, ids[:4], 2, policy.Key{}),
+		"sampler: prompt 3, sample 0, token 2: logit 1 is NaN")
+}

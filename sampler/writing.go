@@ -38,8 +38,8 @@ type writing struct {
 
 // rowError says that a sequence's logits are no distribution.
 type rowError struct {
-	seq int
-	err error
+	seq, token int
+	err        error
 }
 
 func (e *rowError) Error() string { return e.err.Error() }
@@ -132,7 +132,7 @@ func (w *writing) drawTile(worker, tile int) error {
 		}
 		row := w.rows[worker]
 		if err := row.Set(w.z[r*w.vocab:(r+1)*w.vocab], history, w.transforms...); err != nil {
-			return &rowError{seq, err}
+			return &rowError{seq, w.steps, err}
 		}
 		w.into[r] = row.Draw(&w.streams[seq])
 	}
@@ -150,39 +150,28 @@ func (w *writing) stopped(seq int) bool {
 	return false
 }
 
-// store moves the replies to dst, sequence by sequence.
+// store adds the replies to dst, sequence by sequence.
 func (w *writing) store(dst *policy.Rollout, prompts [][]int32, k int) {
 	t := &dst.Tokens
-	t.Reset()
-	t.Begin = append(t.Begin, 0)
+	first := t.Len()
 	for seq, n := range w.length {
 		prompt := prompts[seq/k]
 		t.IDs = append(append(t.IDs, prompt...), make([]int32, n)...)
 		t.Begin = append(t.Begin, len(t.IDs))
 		t.Prompt = append(t.Prompt, len(prompt))
 	}
-	dst.LogProb = zeros(dst.LogProb, len(t.IDs))
-	dst.Model = zeros(dst.Model, len(t.IDs))
-	dst.Finish = append(dst.Finish[:0], w.finish...)
+	dst.LogProb = append(dst.LogProb, make([]float64, len(t.IDs)-len(dst.LogProb))...)
+	dst.Model = append(dst.Model, make([]float64, len(t.IDs)-len(dst.Model))...)
+	dst.Finish = append(dst.Finish, w.finish...)
 	from := w.drawn
 	for step := range w.steps {
 		for seq, n := range w.length {
 			if n <= step {
 				continue
 			}
-			lo, _ := t.Reply(seq)
+			lo, _ := t.Reply(first + seq)
 			t.IDs[lo+step], dst.LogProb[lo+step], dst.Model[lo+step] = from[0].ID, from[0].LogProb, from[0].Model
 			from = from[1:]
 		}
 	}
-}
-
-// zeros returns n zeros, in the memory of s if that is large enough.
-func zeros(s []float64, n int) []float64 {
-	if cap(s) < n {
-		return make([]float64, n)
-	}
-	s = s[:n]
-	clear(s)
-	return s
 }
