@@ -126,7 +126,7 @@ type kind struct {
 func kinds(t *testing.T, from coverage.Source) []kind {
 	return []kind{
 		{
-			"moments", func() accumulator { return moments(t, from, 40) },
+			"moments", func() accumulator { return moments(t, from, 16) },
 			func(a accumulator, b coverage.Batch) error { return a.(*coverage.Moments).Add(b) },
 			func(a, b accumulator) { a.(*coverage.Moments).Merge(b.(*coverage.Moments)) },
 			func(a accumulator) (v []float64) {
@@ -138,7 +138,9 @@ func kinds(t *testing.T, from coverage.Source) []kind {
 			}, false,
 		},
 		{
-			"histogram", func() accumulator { return histogram(t, coverage.HistogramConfig{Source: from, Replicates: 40}) },
+			"histogram", func() accumulator {
+				return histogram(t, coverage.HistogramConfig{Source: from, Lo: -4, Hi: 4, Bins: 32, Replicates: 16})
+			},
 			func(a accumulator, b coverage.Batch) error { return a.(*coverage.Histogram).Add(b) },
 			func(a, b accumulator) { a.(*coverage.Histogram).Merge(b.(*coverage.Histogram)) },
 			func(a accumulator) (v []float64) {
@@ -176,7 +178,7 @@ func marshal(t *testing.T, a encoding.BinaryMarshaler) []byte {
 func TestTheoryMerge(t *testing.T) {
 	for _, from := range sources {
 		for _, k := range kinds(t, from) {
-			law(t, "merge "+k.name+" of "+from.String(), 12, 1, func(rng *rand.Rand, err float64) bool {
+			law(t, "merge "+k.name+" of "+from.String(), 8, 1, func(rng *rand.Rand, err float64) bool {
 				n := 50 + rng.IntN(200)
 				b := randomBatch(rng, from, n)
 				whole := k.make()

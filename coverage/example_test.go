@@ -3,6 +3,7 @@ package coverage_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -311,4 +312,43 @@ func ExampleClopperPearson() {
 	// Output:
 	// 0.035 in [0.014, 0.071]
 	// everywhere ± 0.096
+}
+
+// What a policy with one feature can do within a KL of 0.1, and what any policy could.
+func ExampleLinearBallAverage() {
+	ref := []float64{math.Log(0.5), math.Log(0.4), math.Log(0.1)}
+	phi := mat.NewDense(3, 1, []float64{0, 1, 1.5})
+	b, err := coverage.LinearBallAverage([]float64{0}, [][]float64{ref}, []mat.Matrix{phi}, 0.1, 4, rand.New(rand.NewPCG(1, 1)))
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("%.2f ≤ C ≤ %.2f, at response %d\n", math.Exp(b.Lower), math.Exp(b.Upper), b.Response)
+	// Output:
+	// 1.92 ≤ C ≤ 2.57, at response 2
+}
+
+// Errors of the reward on the data, times κ, bound those on what two policies do.
+func ExampleMetric_Kappa() {
+	phi := mat.NewDense(3, 2, []float64{1, 0, 0, 1, 0.5, 0.5})
+	logs := func(p ...float64) []float64 {
+		for i, v := range p {
+			p[i] = math.Log(v)
+		}
+		return p
+	}
+	ref, best, found := logs(0.1, 0.1, 0.8), logs(0.8, 0.1, 0.1), logs(0.1, 0.5, 0.4)
+	data, policies := coverage.NewSecondMoment(2), coverage.NewSecondMoment(2)
+	if err := data.AddPrompt(1, phi, ref, ref); err != nil {
+		fmt.Println(err)
+	}
+	if err := policies.AddPrompt(1, phi, best, found); err != nil {
+		fmt.Println(err)
+	}
+	m, err := coverage.NewMetric(data.Matrix())
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("κ = %.2f ≤ %.2f\n", m.Kappa(policies.Matrix()), math.Exp(coverage.MaxLogRatio(best, ref)+coverage.MaxLogRatio(found, ref)))
+	// Output:
+	// κ = 5.15 ≤ 40.00
 }

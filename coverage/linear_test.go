@@ -173,7 +173,7 @@ func TestGOptimal(t *testing.T) {
 }
 
 func TestLinearBall(t *testing.T) {
-	law(t, "features of their own: the bracket closes", 4, 0.01, func(rng *rand.Rand, err float64) bool {
+	law(t, "features of their own: the bracket closes", 2, 0.01, func(rng *rand.Rand, err float64) bool {
 		n := 2 + rng.IntN(3)
 		ref, eye := simplex(rng, n, 1), mat.NewDense(n, n, nil)
 		for i := range n {
@@ -182,7 +182,7 @@ func TestLinearBall(t *testing.T) {
 		b, e := coverage.LinearBallAverage([]float64{0}, [][]float64{ref}, []mat.Matrix{eye}, 0.05, 2, rng)
 		return e == nil && near(b.Lower*(1+err), b.Upper, 1e-4) && b.Upper == coverage.LogBallPrompt(ref, 0.05)
 	})
-	law(t, "one feature: as good as a grid", 8, -0.05, func(rng *rand.Rand, err float64) bool {
+	law(t, "one feature: as good as a grid", 4, -0.05, func(rng *rand.Rand, err float64) bool {
 		rho, eps := simplex(rng, 2, 1), 0.05+rng.Float64()/5
 		refs, phi := [][]float64{simplex(rng, 4, 1), simplex(rng, 3, 1)}, []mat.Matrix{gaussian(rng, 4, 1), gaussian(rng, 3, 1)}
 		b, e := coverage.LinearBallAverage(rho, refs, phi, eps, 2, rng)
@@ -204,7 +204,7 @@ func TestLinearBall(t *testing.T) {
 		}
 		return e == nil && b.Lower*(1+err) >= best && b.Lower <= b.Upper
 	})
-	law(t, "the policy that it names is in the ball and reaches it", 4, 1e-6, func(rng *rand.Rand, err float64) bool {
+	law(t, "the policy that it names is in the ball and reaches it", 3, 1e-6, func(rng *rand.Rand, err float64) bool {
 		ref, phi, eps := simplex(rng, 6, 1), gaussian(rng, 6, 2), 0.1
 		b, e := coverage.LinearBallAverage([]float64{0}, [][]float64{ref}, []mat.Matrix{phi}, eps, 3, rng)
 		p := make([]float64, 6)

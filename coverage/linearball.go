@@ -146,16 +146,12 @@ func (s *linearSearch) ray(v []float64) float64 {
 	if spread == 0 {
 		return 0
 	}
-	lo, hi := 0.0, 1e3/spread // at hi some policy is certain
-	if s.kl(hi) <= s.eps {
-		lo = hi
+	lo, hi := 0.0, 1/spread
+	for s.kl(hi) <= s.eps && hi < 1e3/spread { // there a policy is as good as certain
+		lo, hi = hi, 2*hi
 	}
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		if mid == lo || mid == hi || hi-lo < 1e-12*hi {
-			break
-		}
-		if s.kl(mid) <= s.eps {
+	for hi-lo > 1e-10*hi && hi > 1e-12/spread {
+		if mid := lo + (hi-lo)/2; s.kl(mid) <= s.eps {
 			lo = mid
 		} else {
 			hi = mid

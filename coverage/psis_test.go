@@ -97,8 +97,8 @@ func TestTheoryKHatScale(t *testing.T) {
 		got, e2 := s.Smooth(nil, l)
 		return e1 == nil && e2 == nil && near(want.K, got.K, 1e-9) && near(want.Sigma, got.Sigma, 1e-9) && want.Tail == got.Tail
 	})
-	law(t, "k̂ recovers the shape of a Pareto distribution; k̂(w^α) = α·k̂(w)", 5, 0.5, func(rng *rand.Rand, err float64) bool {
-		const n, k = 200000, 0.5
+	law(t, "k̂ recovers the shape of a Pareto distribution; k̂(w^α) = α·k̂(w)", 3, 0.5, func(rng *rand.Rand, err float64) bool {
+		const n, k = 100000, 0.5
 		l := make([]float64, n)
 		for i := range l {
 			l[i] = k * rng.ExpFloat64()
@@ -106,7 +106,7 @@ func TestTheoryKHatScale(t *testing.T) {
 		p, e1 := s.Smooth(nil, l)
 		floats.Scale(2, l)
 		q, e2 := s.Smooth(nil, l)
-		return e1 == nil && e2 == nil && math.Abs(p.K*(1+err)-k) < 0.12 && math.Abs(q.K*(1+err)-2*k) < 0.24
+		return e1 == nil && e2 == nil && math.Abs(p.K*(1+err)-k) < 0.17 && math.Abs(q.K*(1+err)-2*k) < 0.24
 	})
 }
 

@@ -70,15 +70,6 @@ func TestTheoryGaps(t *testing.T) {
 
 func diff(a, b []float64) []float64 { return floats.SubTo(make([]float64, len(a)), a, b) }
 
-func TestTheoryRLHFRadius(t *testing.T) {
-	law(t, "KL and ratio of an optimum are inside the radius", 300, -0.3, func(rng *rand.Rand, err float64) bool {
-		p := randomProblem(rng.Uint64())
-		kl, logMax := coverage.RLHFRadius(floats.Max(p.reward)-floats.Min(p.reward), p.beta)
-		best := p.optimum()
-		return coverage.KL(best, p.ref) <= kl*(1+err) && coverage.MaxLogRatio(best, p.ref) <= logMax*(1+err)+1e-14
-	})
-}
-
 // Without global coverage: no error on what is covered, and J → −∞.
 func TestTheoryCounterexample(t *testing.T) {
 	law(t, "the covered error is 0 while KL grows like ½·log 1/δ", 1, 1e-2, func(_ *rand.Rand, err float64) bool {
