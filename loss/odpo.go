@@ -6,9 +6,9 @@ package loss
 //
 // where mᵢ, Margin of [Pairs], is by how much the chosen reply is better, on the scale of
 // implicit rewards: α·f(score⁺ − score⁻) in the paper (Amini, Vieira, Cotterell 2024,
-// arXiv:2402.10571). A nil Margin makes it [DPO]. Offsets are not what the
-// minimiser reproduces: deterministic labels have none, and soft labels have the odds of
-// the label plus the offset.
+// arXiv:2402.10571). A nil Margin makes it [DPO]. Deterministic
+// labels have no minimiser; soft labels whose two orders have opposite offsets ±m have the
+// log-odds of the label plus m.
 //
 // Beta must be positive. It uses Chosen, Rejected, RefChosen, RefRejected, Margin and
 // Weight of [Pairs].
