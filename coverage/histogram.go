@@ -31,6 +31,7 @@ type HistogramConfig struct {
 type Histogram struct {
 	config HistogramConfig
 	boot   bootstrap
+	edges  []float64 // lower edges of the bins, and Hi
 	counts []uint64  // below Lo, the bins, from Hi on
 	mass   []float64 // Σ weight·e^{−shift} of the same
 	sums   []float64 // mass of the replicates, bin by bin
@@ -59,16 +60,13 @@ func NewHistogram(c HistogramConfig) (*Histogram, error) {
 	case c.Source < FromPolicy || c.Source > FromMixture:
 		return nil, fmt.Errorf("coverage: unknown Source %v", c.Source)
 	}
-	h := &Histogram{config: c, boot: newBootstrap(c.Replicates)}
+	h := &Histogram{config: c, boot: newBootstrap(c.Replicates), edges: make([]float64, c.Bins+1)}
+	for i := range h.edges {
+		h.edges[i] = c.Lo + (c.Hi-c.Lo)*(float64(i)/float64(c.Bins))
+	}
 	h.counts, h.mass = make([]uint64, c.Bins+2), make([]float64, c.Bins+2)
 	h.sums = make([]float64, (c.Bins+2)*c.Replicates)
 	return h, nil
-}
-
-// edge is the lower edge of entry k ≥ 1 of counts: of a bin, or Hi.
-func (h *Histogram) edge(k int) float64 {
-	c := h.config
-	return c.Lo + (c.Hi-c.Lo)*(float64(k-1)/float64(c.Bins))
 }
 
 // bin is the entry of counts that ℓ belongs to.
@@ -81,10 +79,10 @@ func (h *Histogram) bin(l float64) int {
 		return c.Bins + 1
 	}
 	k := 1 + min(c.Bins-1, int((l-c.Lo)/(c.Hi-c.Lo)*float64(c.Bins)))
-	for l < h.edge(k) { // rounding
+	for l < h.edges[k-1] { // rounding
 		k--
 	}
-	for l >= h.edge(k+1) {
+	for l >= h.edges[k] {
 		k++
 	}
 	return k
@@ -96,7 +94,7 @@ func (h *Histogram) shift(k int) float64 {
 	if h.config.Source != FromRef {
 		return 0
 	}
-	return h.edge(max(k, 1))
+	return h.edges[max(k, 1)-1]
 }
 
 // Add adds a batch. A log-probability that a sample of the source cannot have is an error
@@ -149,13 +147,7 @@ func (h *Histogram) Counts() (below uint64, bins []uint64, above uint64) {
 }
 
 // Edges returns the lower edges of the bins, and the upper edge of the last one.
-func (h *Histogram) Edges() []float64 {
-	edges := make([]float64, h.config.Bins+1)
-	for i := range edges {
-		edges[i] = h.edge(i + 1)
-	}
-	return edges
-}
+func (h *Histogram) Edges() []float64 { return slices.Clone(h.edges) }
 
 // Quantile returns the bin, as [lo, hi), that holds the p-quantile of ℓ under the source: at
 // least a share p of the samples is below hi, and less than p below lo. It panics unless
@@ -164,7 +156,7 @@ func (h *Histogram) Quantile(p float64) (lo, hi float64) {
 	if !(p > 0 && p <= 1) {
 		panic("coverage: p outside (0, 1]")
 	}
-	seen, edges := uint64(0), slices.Concat([]float64{math.Inf(-1)}, h.Edges(), []float64{math.Inf(1)})
+	seen, edges := uint64(0), slices.Concat([]float64{math.Inf(-1)}, h.edges, []float64{math.Inf(1)})
 	for k, n := range h.counts {
 		if seen += n; n > 0 && float64(seen) >= p*float64(h.boot.samples) {
 			return edges[k], edges[k+1]
@@ -185,7 +177,7 @@ func (h *Histogram) Profile() []ProfilePoint {
 		unit := math.Exp(h.shift(k))
 		tail += unit * h.mass[k]
 		p := tail / float64(h.boot.samples)
-		points[k-1] = ProfilePoint{h.edge(k), p, math.NaN(), math.NaN()}
+		points[k-1] = ProfilePoint{h.edges[k-1], p, math.NaN(), math.NaN()}
 		floats.AddScaled(tails, unit, h.replicates(k))
 		for r, v := range tails {
 			deviation[r] = max(deviation[r], math.Abs(v/h.boot.counts[r]-p))

@@ -26,7 +26,7 @@ type Metric struct {
 }
 
 // NewMetric factorises Σ, positive semidefinite. An entry that is not finite or a negative
-// diagonal is an error.
+// eigenvalue is an error.
 func NewMetric(sigma mat.Symmetric) (*Metric, error) {
 	d := sigma.SymmetricDim()
 	m := &Metric{dim: d, scale: make([]float64, d)}
@@ -51,6 +51,9 @@ func NewMetric(sigma mat.Symmetric) (*Metric, error) {
 		return nil, errors.New("coverage: the eigenvalues of sigma do not converge")
 	}
 	values := eigen.Values(nil)
+	if values[0] < -1e3*nullEigenvalue*values[d-1] {
+		return nil, fmt.Errorf("coverage: sigma has a negative eigenvalue, %v times the largest, of scaled features", values[0]/values[d-1])
+	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
 	for k, v := range values {
