@@ -130,6 +130,23 @@ func TestAOTUnpairedDominance(t *testing.T) {
 	assert.Equal(t, len(u), total.Correct)
 }
 
+// With smoothing, every batch whose quantiles differ by log((1−ε)/ε)/β is stationary, be the
+// margins of single replies what they may; without it nothing is, and margins grow.
+func TestTheoryAOTSmoothedMinimum(t *testing.T) {
+	const beta, eps = 0.5, 0.1
+	at := math.Log((1-eps)/eps) / beta
+	b := loss.Unpaired{
+		LogProb: []float64{at - 1, at + 3, at + 0.5, 0.5, -1, 3}, Ref: make([]float64, 6),
+		Desirable: []bool{true, true, true, false, false, false},
+	}
+	out, _ := evalUnpaired(t, loss.AOTUnpaired{Beta: beta, LabelSmoothing: eps}, b)
+	assert.InDeltaSlice(t, make([]float64, 6), out.LogProb, 1e-15)
+	out, _ = evalUnpaired(t, loss.AOTUnpaired{Beta: beta}, b)
+	for i, good := range b.Desirable {
+		assert.Equal(t, good, out.LogProb[i] < -0.01)
+	}
+}
+
 func TestAOTUnpairedErrors(t *testing.T) {
 	b := randomUnpaired(5, 6, 1)
 	b.Desirable = []bool{true, false, true, false, true, false}
