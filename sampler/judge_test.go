@@ -97,6 +97,12 @@ func TestBothOrders(t *testing.T) {
 			default:
 				dst[i] = 0.9 // close: the first place decides
 			}
+			if len(as[i])+len(bs[i]) == 13 { // a tie in one of the orders
+				dst[i] = 0.5
+				if len(as[i]) > len(bs[i]) {
+					dst[i] = 1
+				}
+			}
 			if as[i] == "?" {
 				dst[i] = math.NaN()
 			}
@@ -112,6 +118,10 @@ func TestBothOrders(t *testing.T) {
 	assert.Equal(t, 3, bias.N)
 	assert.Equal(t, 2, bias.Flipped)
 	assert.InDelta(t, (0.9+0.5+0.9)/3, bias.First, 1e-15)
+	bias, err = both.JudgeBias(ctx, dst[:1], []int{0}, []string{"aaaaaaa"}, []string{"bbbbbb"})
+	require.NoError(t, err)
+	assert.Equal(t, 0.75, dst[0])
+	assert.Zero(t, bias.Flipped, "a tie is no winner")
 	bias, err = both.JudgeBias(ctx, nil, nil, nil, nil)
 	require.NoError(t, err)
 	assert.True(t, math.IsNaN(bias.First))

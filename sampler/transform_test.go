@@ -168,6 +168,8 @@ func TestTies(t *testing.T) {
 	zero := float32(math.Copysign(0, -1))
 	assert.Equal(t, []int{1, 2}, kept(t, []float32{-1, 0, zero}, sampler.TopK(1)), "0 and −0 tie")
 	assert.Equal(t, []int{0, 1}, kept(t, []float32{zero, 0, -1}, sampler.TopK(1)))
+	assert.Equal(t, []int{0, 1, 2}, kept(t, []float32{0, zero, 0}, sampler.TopP(0.9)))
+	assert.Equal(t, []int{0}, kept(t, []float32{1, 1}, sampler.TopP(0.5)), "a mass of exactly p is enough")
 }
 
 func TestPenaltyCountsEachTokenOnce(t *testing.T) {
