@@ -117,7 +117,7 @@ func (in *source) broken(err error) *dataset.Error {
 func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged beyond decoding: %v", r)
+			err = fmt.Errorf("beyond decoding: %v", r)
 		}
 	}()
 	return f()

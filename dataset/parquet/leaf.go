@@ -109,7 +109,7 @@ func (l *leaf) load() bool {
 	return false
 }
 
-var errLevels = errors.New("damaged: the levels of a page do not fit its column")
+var errLevels = errors.New("the levels of a page do not fit its column")
 
 // read reads a page and makes sure that every entry of it can be read without a fault.
 func (l *leaf) read() (err error) {

@@ -149,4 +149,4 @@ func rows[T dataset.Record](columns []column, n int64, at *dataset.Position, yie
 	return true, err
 }
 
-var errMore = errors.New("damaged: a column goes on after the last row")
+var errMore = errors.New("a column goes on after the last row")

@@ -23,8 +23,8 @@ type cell struct {
 }
 
 var (
-	errRows  = errors.New("damaged: a column ends before the last row")
-	errShape = errors.New("damaged: the columns of roles and contents have different shapes")
+	errRows  = errors.New("a column ends before the last row")
+	errShape = errors.New("the columns of roles and contents have different shapes")
 )
 
 // leaves calls f with each leaf of the columns.

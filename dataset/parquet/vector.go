@@ -16,7 +16,7 @@ type vector struct {
 	unsigned bool // how to read integers; stays as it is
 }
 
-var errValues = errors.New("damaged: fewer values than the page announces")
+var errValues = errors.New("fewer values than the page announces")
 
 // set takes over n values, which must outlive the vector, numbers apart. What it accepts can be read without a fault.
 func (v *vector) set(values encoding.Values, n int) error {

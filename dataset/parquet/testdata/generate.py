@@ -142,7 +142,8 @@ def others():
     nothing = pa.schema([("prompt", pa.null()), ("chosen", STRING), ("rejected", STRING), ("margin", pa.null())])
     write("implicit-null", turns, nothing, compression="zstd")
 
-    numbers = [{"prompt": "p", "chosen": "c", "rejected": "r", "margin": x, "ref_chosen_logps": -x, "ref_rejected_logps": float(-x)} for x in [0, 1, 7, 2**24, 100]]
+    numbers = [{"prompt": "p", "chosen": "c", "rejected": "r", "margin": x, "ref_chosen_logps": -min(x, 2**24), "ref_rejected_logps": float(-x)}
+               for x in [0, 1, 7, 2**24, 3_000_000_000]]
     jsonl("numbers.jsonl", numbers)
     for name, margin, logp in [("numbers-int", pa.int64(), pa.int32()), ("numbers-small", pa.uint32(), pa.float32())]:
         s = schema(STRING, [("margin", margin), ("ref_chosen_logps", logp), ("ref_rejected_logps", pa.float32())])
