@@ -46,7 +46,7 @@ func TestRoundTrip(t *testing.T) {
 func TestLargeTexts(t *testing.T) {
 	var pairs []dataset.Pair
 	for i := range 4 {
-		pairs = append(pairs, dataset.Pair{Prompt: text(strings.Repeat(fmt.Sprint("long ", i, " "), 300_000*i+1)), Chosen: text("yes"), Rejected: text("no")})
+		pairs = append(pairs, dataset.Pair{Prompt: text(strings.Repeat(fmt.Sprint("long ", i, " "), 120_000*i+1)), Chosen: text("yes"), Rejected: text("no")})
 	}
 	same(t, pairs, whole(t, inMemory[dataset.Pair](encoded(t, parquet.Writer[dataset.Pair]{}, pairs))))
 	for i := range pairs {

@@ -25,7 +25,7 @@ func TestFlippedBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, name := range []string{"bad-chat", "bad-plain", "bad-unpaired", "numbers-small", "implicit-null", "unpaired-v2", "chat-required", "plain-none-v1-dict", "plain-delta"} {
 		whole := contents(t, name+".parquet")
-		for range 150 {
+		for range 60 {
 			data := bytes.Clone(whole)
 			for range 1 + rng.IntN(4) {
 				i := rng.IntN(len(data))

