@@ -130,7 +130,7 @@ func ExamplePreferences() {
 	const k = 3
 	prefer := make([]float64, k*k)
 	judge := sampler.Scored[int, int]{Scorer: even, Hard: true}
-	if err := sampler.Preferences(context.Background(), sampler.Judge[int, int](judge), prefer, []int{0}, []int{2, 5, 4}, k); err != nil {
+	if err := sampler.Preferences(context.Background(), judge, prefer, []int{0}, []int{2, 5, 4}, k); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -191,7 +191,7 @@ func ExampleMixture() {
 		return nil
 	})
 	win, xs := make([]float64, k), [][]int32{{1}, {1}, {1}, {1}}
-	if err := sampler.Compare(ctx, sampler.Judge[[]int32, []int32](longer), win, xs, own, opponent); err != nil {
+	if err := sampler.Compare(ctx, longer, win, xs, own, opponent); err != nil {
 		fmt.Println(err)
 		return
 	}

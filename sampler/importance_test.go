@@ -174,3 +174,29 @@ func TestImportanceAllocatesNothing(t *testing.T) {
 		}
 	}))
 }
+
+// Defect 17: with the log-probabilities of what was really drawn from, a temperature is
+// corrected exactly; a top-p is not, by the mass that it cut off.
+func TestRatiosOfTemperatureAndTopP(t *testing.T) {
+	z := []float32{1, 0.2, -0.5, -2}
+	p := softmax(z, 1)
+	for _, c := range []struct {
+		t    sampler.Transform
+		mass float64
+	}{{sampler.Temperature(0.6), 1}, {sampler.TopP(0.7), p[0] + p[1]}} {
+		var row sampler.Row
+		require.NoError(t, row.Set(z, nil, c.t))
+		mean := 0.0 // E_μ[π/μ]
+		for id := range int32(len(z)) {
+			x := row.Token(id)
+			if math.IsInf(x.LogProb, -1) {
+				continue
+			}
+			w := make([]float64, 1)
+			_, err := sampler.Importance{}.Weights(w, []float64{x.Model - x.LogProb})
+			require.NoError(t, err)
+			mean += math.Exp(x.LogProb) * w[0]
+		}
+		assert.InDelta(t, c.mass, mean, 1e-14, "%T", c.t)
+	}
+}

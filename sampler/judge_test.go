@@ -31,12 +31,12 @@ var byLength = sampler.ScorerFunc[int, string](func(_ context.Context, dst []flo
 func TestScored(t *testing.T) {
 	xs, as, bs := make([]int, 5), []string{"aaa", "a", "aa", "?", "a"}, []string{"a", "aaa", "bb", "a", "?"}
 	dst := make([]float64, 5)
-	err := sampler.Compare(ctx, sampler.Judge[int, string](sampler.Scored[int, string]{Scorer: byLength}), dst, xs, as, bs)
+	err := sampler.Compare(ctx, sampler.Scored[int, string]{Scorer: byLength}, dst, xs, as, bs)
 	p := 1 / (1 + math.Exp(-2))
 	assert.InDeltaSlice(t, []float64{p, 1 - p, 0.5}, dst[:3], 1e-15)
 	assert.True(t, math.IsNaN(dst[3]) && math.IsNaN(dst[4]), "a failure is no 0")
 	assert.EqualError(t, err, "policy: item 3: no idea\npolicy: item 4: no idea")
-	err = sampler.Compare(ctx, sampler.Judge[int, string](sampler.Scored[int, string]{Scorer: byLength, Hard: true}), dst, xs, as, bs)
+	err = sampler.Compare(ctx, sampler.Scored[int, string]{Scorer: byLength, Hard: true}, dst, xs, as, bs)
 	require.Error(t, err)
 	assert.Equal(t, []float64{1, 0, 0.5}, dst[:3])
 	assert.True(t, math.IsNaN(dst[3]) && math.IsNaN(dst[4]))
@@ -49,7 +49,7 @@ func TestScored(t *testing.T) {
 		return nil
 	})
 	for _, hard := range []bool{false, true} {
-		require.NoError(t, sampler.Compare(ctx, sampler.Judge[int, string](sampler.Scored[int, string]{Scorer: inf, Hard: hard}),
+		require.NoError(t, sampler.Compare(ctx, sampler.Scored[int, string]{Scorer: inf, Hard: hard},
 			dst, xs, []string{"-", "+", "+", "-", "0"}, []string{"-", "+", "-", "+", "0"}))
 		assert.Equal(t, []float64{0.5, 0.5, 1, 0, 0.5}, dst)
 	}
@@ -72,7 +72,7 @@ func TestMissingResultsStayMissing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			judge := sampler.JudgeFunc[int, string](func(_ context.Context, dst []float64, _ []int, _, _ []string) error { return c.write(dst) })
 			dst := []float64{0, 0} // left by somebody else
-			err := sampler.Compare(ctx, sampler.Judge[int, string](judge), dst, []int{0, 0}, []string{"a", "b"}, []string{"c", "d"})
+			err := sampler.Compare(ctx, judge, dst, []int{0, 0}, []string{"a", "b"}, []string{"c", "d"})
 			assert.EqualError(t, err, c.want)
 			if !c.whole {
 				assert.True(t, math.IsNaN(dst[1]))
@@ -82,7 +82,7 @@ func TestMissingResultsStayMissing(t *testing.T) {
 			assert.Equal(t, c.whole, errors.Is(err, boom) && c.name != "named once")
 		})
 	}
-	assert.Panics(t, func() { _ = sampler.Score(ctx, sampler.Scorer[int, string](byLength), nil, []int{1}, nil) })
+	assert.Panics(t, func() { _ = sampler.Score(ctx, byLength, nil, []int{1}, nil) })
 }
 
 // A judge who likes the first place decides nothing once the places are swapped.
@@ -138,7 +138,7 @@ func TestPreferencesForSPPO(t *testing.T) {
 		return sampler.Scored[int, string]{Scorer: byLength, Hard: true}.Judge(ctx, dst, xs, as, bs)
 	})
 	prefer := make([]float64, 2*k*k)
-	err := sampler.Preferences(ctx, sampler.Judge[int, string](judge), prefer, xs, ys, k)
+	err := sampler.Preferences(ctx, judge, prefer, xs, ys, k)
 	assert.EqualError(t, err, "policy: item 5: no idea\npolicy: item 3: no idea")
 	assert.Equal(t, 1, calls)
 	assert.Equal(t, []float64{0.5, 0, 0, 1, 0.5, 1, 1, 0, 0.5}, prefer[:9])
@@ -160,7 +160,7 @@ func TestPreferencesForSPPO(t *testing.T) {
 		d := logp[i] - ref[i] - (win[i]-0.5)/2
 		assert.InDelta(t, d*d, out.Loss[i], 1e-14)
 	}
-	assert.Panics(t, func() { _ = sampler.Preferences(ctx, sampler.Judge[int, string](judge), prefer[1:], xs, ys, k) })
+	assert.Panics(t, func() { _ = sampler.Preferences(ctx, judge, prefer[1:], xs, ys, k) })
 }
 
 func TestGroups(t *testing.T) {

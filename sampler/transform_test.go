@@ -144,6 +144,7 @@ func kept(t *testing.T, z []float32, ts ...sampler.Transform) []int {
 	return ids
 }
 
+// Defect 39: which of equal tokens are kept is a rule, not the order of a sort.
 func TestTies(t *testing.T) {
 	z := []float32{1, 3, 3, 0, 3, 1}
 	for _, c := range []struct {
