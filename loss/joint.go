@@ -110,11 +110,15 @@ type JointCurved interface {
 	Curvature(dst JointCurvature, b Pairs) error
 }
 
-func jointCurvature[S Score, L CurvedJointLink](e joint[S, L], dst JointCurvature, b Pairs) error {
-	n := len(b.Chosen)
-	if len(dst.Chosen) != n || len(dst.Rejected) != n || len(dst.Mixed) != n {
+func (c JointCurvature) check(n int) {
+	if len(c.Chosen) != n || len(c.Rejected) != n || len(c.Mixed) != n {
 		panic(badLength)
 	}
+}
+
+func jointCurvature[S Score, L CurvedJointLink](e joint[S, L], dst JointCurvature, b Pairs) error {
+	n := len(b.Chosen)
+	dst.check(n)
 	if err := e.check(b); err != nil {
 		return err
 	}

@@ -19,15 +19,11 @@ func (l SPPO) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval
 
 // Curvature implements [JointCurved]: 2 on the diagonal.
 func (l SPPO) Curvature(dst JointCurvature, b Pairs) error {
-	e := l.parts()
-	n := len(b.Chosen)
-	if len(dst.Chosen) != n || len(dst.Rejected) != n || len(dst.Mixed) != n {
-		panic(badLength)
-	}
-	if err := e.check(b); err != nil {
+	dst.check(len(b.Chosen))
+	if _, err := l.Eval(PairsOut{}, b); err != nil { // it has the same errors
 		return err
 	}
-	for i := range n {
+	for i := range b.Chosen {
 		w := 2.0
 		if b.Weight != nil {
 			w *= b.Weight[i]
