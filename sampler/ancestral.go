@@ -51,9 +51,9 @@ func NewAncestral(d policy.Decoder, eos int32, maxTokens int) *Ancestral {
 
 var _ policy.Generator = (*Ancestral)(nil)
 
-// Generate implements [policy.Generator]: all len(prompts)·k replies, or AtOnce of them, grow
-// together, one token each per step, and leave the batch when they end. dst.LogProb is log-probability
-// at temperature T or after the Transforms, dst.Model the model's own.
+// Generate implements [policy.Generator]: all len(prompts)·k replies, or AtOnce of them,
+// grow together, one token each per step, and leave the batch when they end. dst.LogProb is
+// log-probability at temperature T or after the Transforms, dst.Model the model's own.
 //
 // Given logits that do not depend on the batch, to the bit, no reply does either: draw
 // j of a prompt follows from the prompt, its id, key and j.

@@ -129,8 +129,9 @@ func tiltedKL(reward []float64, k int, beta float64) float64 {
 // with the mid-rank among the m rewards ref of other draws for the same prompt, independent
 // of those in reward. n ≥ 1 need not be whole.
 //
-// F̂ is unbiased, its power is not: w is too large by about n·(n−1)(n−2)/2·F^(n−2)·(1−F)/m, so m should
-// be well above n². Where rewards tie, mid-ranks are not exact either: the true weight is
+// F̂ is unbiased, its power is not: w is too large by about n·(n−1)(n−2)/2·F^(n−2)·(1−F)/m,
+// so m should be well above n². Where rewards tie, mid-ranks are not exact either: the true
+// weight is
 // (F(r)ⁿ − F(r⁻)ⁿ)/(F(r) − F(r⁻)).
 //
 // A reward that is NaN and an n below 1 are errors; it panics on different lengths, and

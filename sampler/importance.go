@@ -14,9 +14,9 @@ import (
 //	E_π[f] = E_μ[ρ·f],    ρ_t = π(y_t|x, y_<t)/μ(y_t|x, y_<t)    or    ρ = Π_t ρ_t
 //
 // per token ([Importance.Tokens]) or per reply ([Importance.Sequences]). Only weights per
-// reply, without bounds, are unbiased, if μ > 0 wherever π is; after top-k or top-p it is not. Weights per
-// token leave out that the prefixes, too, come from μ; bounds trade bias for variance; self-normalised
-// weights have a bias of order 1/n.
+// reply, without bounds, are unbiased, if μ > 0 wherever π is; after top-k or top-p it is
+// not. Weights per token leave out that the prefixes, too, come from μ; bounds trade bias
+// for variance; self-normalised weights have a bias of order 1/n.
 //
 // The zero value is plain ρ. It is safe for concurrent use.
 type Importance struct {
