@@ -5,8 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 
+	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/text"
 )
 
@@ -48,9 +48,6 @@ var (
 	textDefaults = config{Seeds: 1, Steps: 200, Beta: 0.1, RLHFBeta: 0.1, Lambda: 0.01, KLBudget: 2, K: 4, LR: 2e-3, Batch: 32}
 )
 
-// errUsage says that the arguments were wrong and that the user has been told.
-var errUsage = errors.New("usage")
-
 func parse(args []string, stderr io.Writer) (*config, error) {
 	var c config
 	fs := flag.NewFlagSet("hypo", flag.ContinueOnError)
@@ -87,24 +84,13 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	fs.IntVar(&c.Every, "every", 100, "`updates` between checkpoints")
 	fs.BoolVar(&c.Resume, "resume", false, "go on from the checkpoints in -checkpoint's dir")
 	fs.Usage = func() { usage(fs) }
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
-		return nil, errUsage
-	}
-	set := map[string]bool{}
-	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
-	c.fill(set)
-	err := c.check(set)
-	if err == nil && fs.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "hypo: %v\nRun with -h for help.\n", err)
-		return nil, errUsage
-	}
-	return &c, nil
+	err := command.Parse(fs, args, func() error {
+		set := map[string]bool{}
+		fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
+		c.fill(set)
+		return c.check(set)
+	})
+	return &c, err
 }
 
 // fill gives the flags that were not set the problem's defaults.
@@ -136,26 +122,20 @@ func (c *config) fill(set map[string]bool) {
 }
 
 func (c *config) check(set map[string]bool) error {
-	for _, f := range []struct {
-		name string
-		v    float64
-		ok   bool
-		want string
-	}{
-		{"seeds", float64(c.Seeds), c.Seeds >= 1, "at least 1"},
-		{"steps", float64(c.Steps), c.Steps >= 1, "at least 1"},
-		{"beta", c.Beta, c.Beta > 0, "positive"},
-		{"rlhf-beta", c.RLHFBeta, c.RLHFBeta >= 0, "not negative"},
-		{"lambda", c.Lambda, c.Lambda >= 0, "not negative"},
-		{"kl-budget", c.KLBudget, c.KLBudget > 0, "positive"},
-		{"k", float64(c.K), c.K >= 2, "at least 2, for a leave-one-out baseline"},
-		{"lr", c.LR, c.LR > 0, "positive"},
-		{"batch", float64(c.Batch), c.Batch >= 1, "at least 1"},
-		{"every", float64(c.Every), c.Every >= 1, "at least 1"},
-	} {
-		if !f.ok || math.IsInf(f.v, 0) {
-			return fmt.Errorf("-%s is %v, must be %s", f.name, f.v, f.want)
-		}
+	err := command.First(
+		command.AtLeast("seeds", c.Seeds, 1),
+		command.AtLeast("steps", c.Steps, 1),
+		command.Positive("beta", c.Beta),
+		command.NotNegative("rlhf-beta", c.RLHFBeta),
+		command.NotNegative("lambda", c.Lambda),
+		command.Positive("kl-budget", c.KLBudget),
+		command.AtLeast("k", c.K, 2),
+		command.Positive("lr", c.LR),
+		command.AtLeast("batch", c.Batch, 1),
+		command.AtLeast("every", c.Every, 1),
+	)
+	if err != nil {
+		return err
 	}
 	if c.Data == "" {
 		for _, name := range []string{"size", "skip-bad"} {

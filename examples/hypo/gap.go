@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
+	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/gap"
 	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/examples/internal/report"
@@ -113,15 +113,9 @@ func (c *config) seeds() []uint64 {
 	return out
 }
 
-// files returns where a run keeps its checkpoint and its metrics: "" for nowhere.
-func (c *config) files(name string) (checkpoint, metrics string) {
-	if c.Checkpoint != "" {
-		return filepath.Join(c.Checkpoint, name+".ckpt"), filepath.Join(c.Checkpoint, name+".jsonl")
-	}
-	if c.Out != "" {
-		return "", filepath.Join(c.Out, name+".jsonl")
-	}
-	return "", ""
+// files returns where a run keeps its checkpoint and its metrics.
+func (c *config) files(run string) (checkpoint, metrics string) {
+	return command.Files(c.Checkpoint, c.Out, run)
 }
 
 // runJobs runs the jobs on all processors. The first error stops the others.

@@ -8,41 +8,21 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
 
+	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/report"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "hypo:", err)
-		os.Exit(1)
-	}
-}
+func main() { command.Main("hypo", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	for _, dir := range []string{c.Out, c.Checkpoint} {
-		if dir != "" {
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return err
-			}
-		}
+	if err := command.MakeDirs(c.Out, c.Checkpoint); err != nil {
+		return err
 	}
 	var r *report.Report
 	if c.Data == "" {
@@ -53,17 +33,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if c.Out != "" {
-		paths, err := r.Plots(c.Out)
-		if err != nil {
-			return err
-		}
-		for _, p := range paths {
-			fmt.Fprintln(stderr, "wrote", p)
-		}
-	}
-	if c.JSON {
-		return r.JSON(stdout)
-	}
-	return r.Table(stdout)
+	return command.Show(r, c.Out, c.JSON, stdout, stderr)
 }

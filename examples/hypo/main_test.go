@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/pairstest"
 )
 
@@ -165,7 +166,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"-nonsense"}, "not defined: -nonsense"},
 	} {
 		var stderr bytes.Buffer
-		require.ErrorIs(t, run(context.Background(), c.args, io.Discard, &stderr), errUsage, "%v", c.args)
+		require.ErrorIs(t, run(context.Background(), c.args, io.Discard, &stderr), command.ErrUsage, "%v", c.args)
 		require.Contains(t, stderr.String(), c.want)
 	}
 }

@@ -5,12 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
-	"path/filepath"
 	"strings"
 
 	"github.com/gomlx/compute"
 
+	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/examples/internal/text"
 	"github.com/prefgrad/prefgrad/policy/gomlx"
@@ -45,9 +44,6 @@ type config struct {
 	Every      int    `json:"-"`
 	Resume     bool   `json:"-"`
 }
-
-// errUsage says that the arguments were wrong and that the user has been told.
-var errUsage = errors.New("usage")
 
 func parse(args []string, stderr io.Writer) (*config, error) {
 	var c config
@@ -87,21 +83,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 		fmt.Fprint(stderr, usage)
 		fs.PrintDefaults()
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
-		return nil, errUsage
-	}
-	err := c.check()
-	if err == nil && fs.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "lora: %v\nRun with -h for help.\n", err)
-		return nil, errUsage
-	}
-	return &c, nil
+	return &c, command.Parse(fs, args, c.check)
 }
 
 const usage = `Usage: lora -data FILE [flags]
@@ -118,31 +100,25 @@ func (c *config) check() error {
 	if c.Data == "" {
 		return errors.New("-data is missing")
 	}
-	for _, f := range []struct {
-		name string
-		v    float64
-		ok   bool
-		want string
-	}{
-		{"seeds", float64(c.Seeds), c.Seeds >= 1, "at least 1"},
-		{"steps", float64(c.Steps), c.Steps >= 1, "at least 1"},
-		{"beta", c.Beta, c.Beta > 0, "positive"},
-		{"rlhf-beta", c.RLHFBeta, c.RLHFBeta >= 0, "not negative"},
-		{"lambda", c.Lambda, c.Lambda >= 0, "not negative"},
-		{"kl-budget", c.KLBudget, c.KLBudget > 0, "positive"},
-		{"k", float64(c.K), c.K >= 2, "at least 2, for a leave-one-out baseline"},
-		{"lr", c.LR, c.LR > 0, "positive"},
-		{"sft-lr", c.SFTRate, c.SFTRate > 0, "positive"},
-		{"sft-steps", float64(c.MaxSFT), c.MaxSFT >= 1, "at least 1"},
-		{"batch", float64(c.Batch), c.Batch >= 1, "at least 1"},
-		{"prompt", float64(c.Prompt), c.Prompt >= 1, "at least 1"},
-		{"reply", float64(c.Reply), c.Reply >= 1, "at least 1"},
-		{"vocab", float64(c.Vocab), c.Vocab >= 257, "at least 257"},
-		{"every", float64(c.Every), c.Every >= 1, "at least 1"},
-	} {
-		if !f.ok || math.IsInf(f.v, 0) {
-			return fmt.Errorf("-%s is %v, must be %s", f.name, f.v, f.want)
-		}
+	err := command.First(
+		command.AtLeast("seeds", c.Seeds, 1),
+		command.AtLeast("steps", c.Steps, 1),
+		command.Positive("beta", c.Beta),
+		command.NotNegative("rlhf-beta", c.RLHFBeta),
+		command.NotNegative("lambda", c.Lambda),
+		command.Positive("kl-budget", c.KLBudget),
+		command.AtLeast("k", c.K, 2),
+		command.Positive("lr", c.LR),
+		command.Positive("sft-lr", c.SFTRate),
+		command.AtLeast("sft-steps", c.MaxSFT, 1),
+		command.AtLeast("batch", c.Batch, 1),
+		command.AtLeast("prompt", c.Prompt, 1),
+		command.AtLeast("reply", c.Reply, 1),
+		command.AtLeast("vocab", c.Vocab, 257),
+		command.AtLeast("every", c.Every, 1),
+	)
+	if err != nil {
+		return err
 	}
 	for _, m := range c.list() {
 		if !strings.Contains(","+strings.Join(methods.Names, ",")+",", ","+m+",") {
@@ -169,21 +145,10 @@ func (c *config) experiment(backend compute.Backend, log io.Writer) *text.Experi
 			Steps: c.Steps, Batch: c.Batch, LR: c.LR, Beta: c.Beta, RLHFBeta: c.RLHFBeta, Lambda: c.Lambda, KLBudget: c.KLBudget,
 			K: c.K, CheckpointEvery: c.Every, Resume: c.Resume,
 		},
-		Files: func(run string) (string, string) { return files(c.Checkpoint, c.Out, run) },
+		Files: func(run string) (string, string) { return command.Files(c.Checkpoint, c.Out, run) },
 	}
 	for i := range c.Seeds {
 		x.Seeds = append(x.Seeds, c.Seed+uint64(i))
 	}
 	return x
-}
-
-// files returns where a run keeps its checkpoint and its metrics: "" for nowhere.
-func files(checkpoint, out, run string) (string, string) {
-	if checkpoint != "" {
-		return filepath.Join(checkpoint, run+".ckpt"), filepath.Join(checkpoint, run+".jsonl")
-	}
-	if out != "" {
-		return "", filepath.Join(out, run+".jsonl")
-	}
-	return "", ""
 }

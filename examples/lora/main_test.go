@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/pairstest"
 )
 
@@ -65,7 +66,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"-data", "x", "extra"}, `unexpected argument "extra"`},
 	} {
 		var stderr bytes.Buffer
-		require.ErrorIs(t, run(context.Background(), c.args, io.Discard, &stderr), errUsage)
+		require.ErrorIs(t, run(context.Background(), c.args, io.Discard, &stderr), command.ErrUsage)
 		require.Contains(t, stderr.String(), c.want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/policy/served"
 )
 
@@ -46,9 +47,6 @@ type config struct {
 	JSON        bool          `json:"-"`
 }
 
-// errUsage says that the arguments were wrong and that the user has been told.
-var errUsage = errors.New("usage")
-
 func parse(args []string, stderr io.Writer) (*config, error) {
 	var c config
 	fs := flag.NewFlagSet("served", flag.ContinueOnError)
@@ -71,24 +69,13 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	fs.BoolVar(&c.Resume, "resume", false, "go on with the run in -out")
 	fs.BoolVar(&c.JSON, "json", false, "print one JSON object instead of the table")
 	fs.Usage = func() { usage(fs) }
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
-		return nil, errUsage
-	}
-	set := map[string]bool{}
-	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
-	c.Ref.inherit(c.Policy, set)
-	err := c.check()
-	if err == nil && fs.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "served: %v\nRun with -h for help.\n", err)
-		return nil, errUsage
-	}
-	return &c, nil
+	err := command.Parse(fs, args, func() error {
+		set := map[string]bool{}
+		fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
+		c.Ref.inherit(c.Policy, set)
+		return c.check()
+	})
+	return &c, err
 }
 
 // flags defines an endpoint's flags.
