@@ -14,9 +14,11 @@
 //   - rloo: leave-one-out advantages and gradient estimators, the multiplier of a KL budget
 //   - coverage: how far a policy is from its reference, exactly and from samples
 //   - policy: the interfaces that a model implements, exact reference policies, logits
+//   - policy/lm, policy/gomlx, policy/served: a small language model in plain Go, a transformer
+//     on GoMLX, a model behind an HTTP server
 //   - policy/policytest: a conformance suite for a policy of one's own
-//   - sampler: draws replies token by token, with their exact log-probabilities
-//   - dataset: preference files
+//   - sampler: draws replies and selects among them, with their exact log-probabilities
+//   - dataset, dataset/parquet, dataset/chat: preference files, chat templates
 //   - train: the loop, optimizers, metrics, checkpoints
 //
 // It implements Song, Swamy, Singh, Bagnell, Sun, "The Importance of Online Data:
