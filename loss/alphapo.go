@@ -16,7 +16,7 @@ func (a AlphaReward) Score(s, ds []float64, r Responses) error {
 	if !isFinite(a.Alpha) {
 		return &ParamError{"AlphaReward.Alpha", a.Alpha, "finite"}
 	}
-	if err := (MeanLogProb{}).Score(s, ds, r); err != nil || a.Alpha == 0 {
+	if err := (MeanLogProb{}).Score(s, ds, r); err != nil {
 		return err
 	}
 	for i, mean := range s {

@@ -87,16 +87,12 @@ func (e engine[C, R, L]) limit(b Pairs, g float64, chosen bool, i int) (float64,
 	if g == 0 {
 		return 0, nil
 	}
-	hi, low := max(logC, logR), min(logC, logR)
-	logZ := math.Log(e.beta) + hi
-	if d := hi - low; d < 1 && !math.IsInf(hi, 0) { // nearly equal: their difference is smaller
-		logZ += math.Log(-math.Expm1(-d))
-	}
 	slope, logD := -g, logDR
 	if chosen {
 		slope, logD = g, logDC
 	}
-	v := math.Exp(e.link.growth(slope) + logZ + math.Log(e.beta) + logD)
+	// This side's derivative is 0, so it is the other's score that is large: log z is its.
+	v := math.Exp(e.link.growth(slope) + 2*math.Log(e.beta) + max(logC, logR) + logD)
 	if b.Weight != nil {
 		v *= b.Weight[i]
 	}

@@ -43,6 +43,8 @@ func TestWideScoreChain(t *testing.T) {
 	}{
 		// The rejected score is −∞: the pair is won, and e^{−e^x}·e^x → 0.
 		{"won", fdpo(loss.ForwardKL{}), 0, -1e4, 0, 0, 0, 1, 0},
+		{"won, rejected impossible", fdpo(loss.ForwardKL{}), 0, -inf, 0, 0, 0, 1, 0},
+		{"lost, chosen impossible", fdpo(loss.ForwardKL{}), -inf, 0, inf, -inf, 0.1, 0, 0},
 		{"lost", fdpo(loss.ForwardKL{}), -1e4, 0, inf, -inf, 0.1, 0, 0},
 		// Both overflow: the larger log-ratio wins.
 		{"both far, won", fdpo(loss.ForwardKL{}), -1e4, -1.1e4, 0, 0, 0, 1, 0},

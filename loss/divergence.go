@@ -78,9 +78,6 @@ func (a AlphaDivergence) Score(s, ds []float64, r Responses) error {
 	if err := (LogRatio{}).Score(s, ds, r); err != nil {
 		return err
 	}
-	if a.Alpha == 0 {
-		return nil
-	}
 	for i, l := range s {
 		s[i], ds[i] = power(a.Alpha, l)
 	}

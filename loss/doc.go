@@ -15,13 +15,32 @@
 // # How an objective is built
 //
 // A pairwise objective is a [Score], which maps a reply's log-probabilities to a score s,
-// followed by a [Link] on the margin of the two scores: [Contrast] is
+// followed by a [Link] on the margin of the two scores, or by a [JointLink] on both:
 //
-//	Σᵢ link(β·(s⁺ᵢ − s⁻ᵢ) − γ)
+//	Σᵢ link(β·(s⁺ᵢ − s⁻ᵢ) − γ)     [Contrast]
+//	Σᵢ link(β·s⁺ᵢ, β·s⁻ᵢ)          [Joint]
 //
-// and [DPO] and [IPO] are short names for such compositions. [NLL] trains on
-// demonstrations, [BradleyTerry] fits a reward model. The online objectives, [RLHF] and
+// The named objectives are short names for such compositions, and whoever needs one that has
+// no name writes it down in a line. By what they change of [DPO]:
+//
+//   - the link: [RobustDPO], [IPO], [RSO], [EXO], [DiscoPOP], any other by [GPO];
+//   - the score: [FDPO] and [ChiPO] for other divergences, [NormDPO] and [RDPO] for lengths,
+//     [DPOP]; without a reference [CPO], [SimPO], [AlphaPO], [ORPO], and with a third reply
+//     [TPO], [TPOL], [SLiC];
+//   - the margin: [ODPO];
+//   - both rewards instead of their difference: [NCA], [BCOPair], [SPPO], [CalDPO], [APOZero],
+//     [APODown];
+//   - further terms: [RPO] and [ChosenNLL], [XPO] and [VPO], and [MPO], which adds any.
+//
+// Single replies with a verdict have [Binary], of which [KTO], [BCOUnpaired] and
+// [APOUnpaired] are instances; rankings have [PlackettLuce] and [SPPOKWise]. [AOT],
+// [AOTUnpaired] and [BetaDPO] look at a batch as a whole and say so: [Coupled]. [LDDPO],
+// [TDPO1], [TDPO2] and [WPO] look at tokens, and [Summed] or [Averaged] make a token-level
+// objective of a pairwise one. [NLL], [TokenNLL] and [DFT] train on demonstrations,
+// [BradleyTerry] and [ProcessReward] fit reward models. The online objectives, [RLHF] and
 // [KLPenalty], take samples from π; [HyPO] is a pairwise objective plus a KLPenalty.
+//
+// docs/losses.md has all of them in one table, with what each optimises and where it fails.
 //
 // # Conventions
 //
@@ -38,5 +57,9 @@
 // an [*InputError] that names field, index and value; a parameter outside its range is a
 // [*ParamError]. After an error the destinations are unspecified. A log-probability of −Inf
 // is legal where the loss has a limit there, and gives it, even if that limit is +Inf.
-// Log-probabilities above 0 are those of densities, and legal.
+// Log-probabilities above 0 are those of densities, and legal but for odds. A derivative is
+// the limit where the chain rule multiplies 0 by ∞.
+//
+// [Curved] and [JointCurved] objectives are convex and smooth, and give second derivatives,
+// with which a policy that is linear in its parameters can be fitted by Newton's method.
 package loss

@@ -61,6 +61,9 @@ func TestPairwiseByHand(t *testing.T) {
 		// chosen derivative has the factor 1 + λ = 3.
 		{"DPOP", loss.DPOP{Beta: 0.5, Lambda: 2}, with(func(b *loss.Pairs) { b.Chosen, b.Rejected = []float64{-3}, []float64{-6} }),
 			0.474076984180, -0.566311003197, 0.188770334399, [2]float64{-1.5, -2}},
+		// λ = ½: s⁺ = −1.5, z = ½·(−1.5 + 4) = 1.25, factor 1.5.
+		{"DPOP, λ = ½", loss.DPOP{Beta: 0.5, Lambda: 0.5}, with(func(b *loss.Pairs) { b.Chosen, b.Rejected = []float64{-3}, []float64{-6} }),
+			0.251929081345, -0.167025104119, 0.111350069413, [2]float64{-0.75, -2}},
 		{"DPOP without charge", loss.DPOP{Beta: 0.5, Lambda: 2}, two, 0.313261687518, -0.134470710685, 0.134470710685, [2]float64{0.5, -0.5}},
 		// −e⁻¹ + e = 2.350402387287; z = 1 with β = 1/2.350402387287 = 0.425459064120; chosen
 		// slope·β·e⁻¹, rejected slope·β·e.

@@ -16,11 +16,12 @@ func log1mexp(x float64) float64 {
 
 // power returns (1 − e^{−αx})/α and its derivative e^{−αx}: x and 1 for α = 0.
 func power(alpha, x float64) (value, slope float64) {
+	if alpha == 0 {
+		return x, 1
+	}
 	u := alpha * x
 	slope = math.Exp(-u)
 	switch {
-	case alpha == 0 || u == 0 && x == x:
-		return x, slope
 	case math.Abs(u) < 1e-4: // αx may be subnormal, and the quotient 0/0
 		return x * (1 - u*(1.0/2-u*(1.0/6-u*(1.0/24-u*(1.0/120))))), slope
 	case u < -700: // the power may overflow where the quotient does not
