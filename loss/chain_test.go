@@ -133,6 +133,7 @@ func TestORPOLimits(t *testing.T) {
 		{"chosen within 1e-16 of certain", -1e-16, -math.Log(4), 2e-16, -2, 4.0 / 3 * 1e-16},
 		// −log σ(z) with z = log(⅓) − ∞: +Inf; the odds of the rejected one are too steep.
 		{"rejected certain", -math.Log(4), 0, inf, -1 - 3/0.75, inf},
+		{"rejected certain, chosen impossible", -inf, 0, inf, -4, inf},
 		{"rejected within 1e-300", -math.Log(4), -1e-300, math.Log(4) + 3*(300*math.Ln10+math.Log(3)), -1 - 3/0.75, 3e300},
 		// Equal odds: −1 − 3·½·(1/x), and the other way.
 		{"both within 1e-300", -1e-300, -1e-300, 3 * math.Ln2, -1.5e300, 1.5e300},
@@ -157,8 +158,10 @@ func TestORPOLimits(t *testing.T) {
 	assert.Contains(t, err.Error(), "Rejected[0] = 0")
 	_, err = loss.ORPO{Lambda: 1}.Eval(loss.PairsOut{}, one(0.5, -1))
 	inputError(t, err, "Chosen", 0, 0.5)
+	assert.Contains(t, err.Error(), "above 1")
 	_, err = loss.ORPO{Lambda: 1}.Eval(loss.PairsOut{}, one(-1, 0.5))
 	inputError(t, err, "Rejected", 0, 0.5)
+	assert.Contains(t, err.Error(), "above 1")
 	_, err = loss.Contrast{Score: loss.Odds{}, Link: loss.Hinge{}, Beta: 1}.Eval(loss.PairsOut{}, one(-1, 0.5))
 	inputError(t, err, "Rejected", 0, 0.5)
 	// Without the contrast it is the likelihood, even where odds are infinite.

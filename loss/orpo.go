@@ -81,20 +81,14 @@ func (l onOdds) run(w *scratch, b Pairs, _ float64, lo, m int) error {
 func (onOdds) growth(float64) float64 { return 0 }
 
 // oddsSlopes is the gradient of −log σ(z), z = logOdds(x) − logOdds(y), with respect to x
-// and y: −σ(−z)/(1−eˣ) and σ(−z)/(1−eʸ), which near eˣ = 1 and eʸ = 1 are formed without z.
+// and y: −σ(−z)/(1−eˣ) and σ(−z)/(1−eʸ). Where eˣ is near 1 the factors of the first go to 0
+// and ∞, and it is formed without z.
 func oddsSlopes(x, y, z float64) (gx, gy float64) {
 	miss := num.Sigmoid(-z)
-	gx, gy = miss/math.Expm1(x), -miss/math.Expm1(y)
-	if x > -1 || y > -1 {
+	notP, notQ := math.Abs(math.Expm1(x)), math.Abs(math.Expm1(y))
+	if x > -1 {
 		p, q := math.Exp(x), math.Exp(y)
-		np, nq := -math.Expm1(x), -math.Expm1(y)
-		d := np*q + p*nq
-		if x > -1 {
-			gx = -q / d
-		}
-		if y > -1 {
-			gy = np / d * q / nq
-		}
+		return -q / (notP*q + p*notQ), miss / notQ
 	}
-	return gx, gy
+	return -miss / notP, miss / notQ
 }
