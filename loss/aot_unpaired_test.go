@@ -130,6 +130,27 @@ func TestAOTUnpairedDominance(t *testing.T) {
 	assert.Equal(t, len(u), total.Correct)
 }
 
+// Equal log-ratios keep the order of the batch: the first of two is the lower quantile. What
+// destinations held before does not matter.
+func TestAOTUnpairedTies(t *testing.T) {
+	b := loss.Unpaired{LogProb: []float64{1, 1, 1, 0, 5, 0}, Ref: make([]float64, 6), Desirable: []bool{true, true, true, false, false, false}}
+	out := unpairedOut(6)
+	for i := range out.Loss {
+		out.Loss[i], out.LogProb[i] = 7, 7
+	}
+	total, err := loss.AOTUnpaired{Beta: 1}.Eval(out, b)
+	require.NoError(t, err)
+	low, high := math.Log1p(math.Exp(-1)), math.Log1p(math.Exp(4)) // 1 against 0, 0 and 5
+	assert.InDeltaSlice(t, []float64{low, low, high, 0, 0, 0}, out.Loss, 1e-14)
+	assert.InDelta(t, total.Sum, 2*low+high, 1e-14)
+	assert.InDelta(t, 0, total.Sum-out.Loss[0]-out.Loss[1]-out.Loss[2], 1e-14)
+	sum := 0.0
+	for _, d := range out.LogProb {
+		sum += d
+	}
+	assert.InDelta(t, 0, sum, 1e-15)
+}
+
 // With smoothing, every batch whose quantiles differ by log((1−ε)/ε)/β is stationary, be the
 // margins of single replies what they may; without it nothing is, and margins grow.
 func TestTheoryAOTSmoothedMinimum(t *testing.T) {

@@ -97,6 +97,8 @@ func TestRewardShift(t *testing.T) {
 	require.NoError(t, s.Add([]float64{-3, 1}, []bool{false, false}))
 	assert.InDelta(t, 0.125, delta(loss.Pooled), 1e-15)
 	assert.InDelta(t, 0.7, delta(loss.Balanced), 1e-15)
+	require.NoError(t, s.Discount(1))
+	assert.InDelta(t, 0.7, delta(loss.Balanced), 1e-15)
 	require.NoError(t, s.Discount(0))
 	require.NoError(t, s.Add([]float64{7, 9}, []bool{false, true}))
 	assert.Equal(t, 8.0, delta(loss.Pooled))

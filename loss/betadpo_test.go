@@ -36,6 +36,8 @@ func TestBetaDPOByHand(t *testing.T) {
 	want, _ := eval(t, loss.DPO{Beta: 0.5}, twoMargins())
 	assert.Equal(t, want, out)
 	assert.Equal(t, 2, total.Clipped)
+	_, total = eval(t, loss.BetaDPO{Beta: 0.5, Alpha: 0.5, Center: -1, Floor: 1}, twoMargins()) // 1 as it is
+	assert.Zero(t, total.Clipped)
 	_, err := loss.BetaDPO{Beta: 0.5, Alpha: 0.5, Center: 4}.Eval(out, twoMargins())
 	paramError(t, err, "BetaDPO's β of this batch", -0.25)
 }

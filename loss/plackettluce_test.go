@@ -45,6 +45,15 @@ func TestPlackettLuceByHand(t *testing.T) {
 	assert.Equal(t, score, out.Reward)
 	assert.Equal(t, [3]int{1, 1, 0}, [3]int{total.Count, total.Correct, total.Ties})
 
+	for _, c := range []struct {
+		score         []float64
+		correct, ties int
+	}{{[]float64{2, 1, 3}, 0, 0}, {[]float64{2, 3, 1}, 0, 0}, {[]float64{2, 1, 2}, 0, 1}, {[]float64{2, 2, 1}, 0, 1}, {[]float64{2, 0, 1}, 1, 0}} {
+		total, err := loss.PlackettLuce{}.Eval(loss.RankingsOut{}, c.score, []int{0, 3})
+		require.NoError(t, err)
+		assert.Equal(t, [2]int{c.correct, c.ties}, [2]int{total.Correct, total.Ties}, c.score)
+	}
+
 	// Top 1: the first choice alone. −3/7, 1/7, 2/7.
 	_, err = loss.PlackettLuce{Top: 1}.Eval(out, score, []int{0, 3})
 	require.NoError(t, err)

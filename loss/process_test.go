@@ -111,6 +111,9 @@ func TestProcessRewardErrors(t *testing.T) {
 		change(&s, &out)
 		assert.Panics(t, func() { l.Eval(out, s) }, name)
 	}
+	s = b()
+	s.Begin = []int{0, 4, 3}
+	assert.PanicsWithValue(t, "loss: Steps.Begin does not span the batch", func() { l.Eval(loss.StepsOut{}, s) })
 	total, err = l.Eval(loss.StepsOut{}, loss.Steps{})
 	require.NoError(t, err)
 	assert.Equal(t, loss.TokenTotal{}, total)
