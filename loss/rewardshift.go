@@ -8,7 +8,7 @@ type ShiftOf uint8
 
 const (
 	Pooled   ShiftOf = iota + 1 // the mean over all replies, as TRL: moves with the share of desirable ones
-	Balanced                    // ½(mean over desirable + mean over undesirable), as the paper
+	Balanced                    // ½(mean over desirable + mean over undesirable), whatever their shares
 )
 
 // RewardShift is the running reward shift δ of [BCOUnpaired]: means of implicit rewards over
