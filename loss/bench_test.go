@@ -33,6 +33,29 @@ func BenchmarkPairwise(b *testing.B) {
 	}
 }
 
+func BenchmarkCurvature(b *testing.B) {
+	for _, n := range sizes {
+		p, dst := randomPairs(1, n, 3), make([]float64, n)
+		bench(b, n, func() error { return loss.DPO{Beta: 0.1}.Curvature(dst, p) })
+	}
+}
+
+func BenchmarkTPO(b *testing.B) {
+	for _, n := range sizes {
+		p := randomPairs(1, n, 3)
+		t := loss.Triples{Pairs: p, Gold: p.RefChosen}
+		out := loss.TriplesOut{PairsOut: pairsOut(n), Gold: make([]float64, n)}
+		bench(b, n, func() error { _, err := loss.TPO{Beta: 0.1, Alpha: 1, NLLOver: loss.Sum}.Eval(out, t); return err })
+	}
+}
+
+func BenchmarkXPO(b *testing.B) {
+	for _, n := range sizes {
+		p, out := randomPairs(1, n, 3), pairsOut(n)
+		bench(b, n, func() error { _, err := loss.XPO{Alpha: 1e-5}.Eval(out.Loss, out.Chosen, p.Chosen); return err })
+	}
+}
+
 func BenchmarkNLL(b *testing.B) {
 	for _, n := range sizes {
 		p, out := randomPairs(1, n, 3), pairsOut(n)

@@ -71,7 +71,8 @@ func TestBradleyTerryGradients(t *testing.T) {
 // Preferences leave the sum of rewards free, Center does not.
 func TestBradleyTerryCenter(t *testing.T) {
 	shifted := loss.Rewards{Chosen: []float64{101}, Rejected: []float64{100}}
-	free, _ := evalRewards(t, loss.BradleyTerry{}, shifted)
+	free, total := evalRewards(t, loss.BradleyTerry{}, shifted)
+	assert.Equal(t, 1, total.Correct)
 	assert.Zero(t, free.Chosen[0]+free.Rejected[0])
 	held, _ := evalRewards(t, loss.BradleyTerry{Center: 0.01}, shifted)
 	assert.InDelta(t, 2*2*0.01*201, held.Chosen[0]+held.Rejected[0], 1e-12)

@@ -72,8 +72,8 @@ func TestPairwiseParams(t *testing.T) {
 		{"Joint.Beta", positive, func(v float64) loss.Pairwise {
 			return loss.Joint{Score: loss.LogRatio{}, Link: loss.NCALink{}, Beta: v}
 		}},
-		{"SPPO.Beta", append(positive, 1e-309), func(v float64) loss.Pairwise { return loss.SPPO{Beta: v} }},
-		{"CalDPO.Beta", append(positive, 1e-309), func(v float64) loss.Pairwise { return loss.CalDPO{Beta: v} }},
+		{"SPPO.Beta", append(positive, 1e-309, 2e-309), func(v float64) loss.Pairwise { return loss.SPPO{Beta: v} }},
+		{"CalDPO.Beta", append(positive, 1e-309, 2e-309), func(v float64) loss.Pairwise { return loss.CalDPO{Beta: v} }},
 		{"APOZero.Beta", positive, func(v float64) loss.Pairwise { return loss.APOZero{Beta: v} }},
 		{"APODown.Beta", positive, func(v float64) loss.Pairwise { return loss.APODown{Beta: v} }},
 		{"MPO.Weight", negative, func(v float64) loss.Pairwise { return loss.MPO{{1, loss.DPO{Beta: 1}}, {v, loss.DPO{Beta: 1}}} }},
@@ -84,6 +84,11 @@ func TestPairwiseParams(t *testing.T) {
 				paramError(t, err, c.param, v)
 			}
 		}
+	}
+	// 1/(2β) is still finite: what follows may overflow, but not the target.
+	for _, l := range []loss.Pairwise{loss.SPPO{Beta: 4e-309}, loss.CalDPO{Beta: 4e-309}, loss.IPO{Tau: 4e-309, LogRatio: loss.Sum}} {
+		_, err := l.Eval(loss.PairsOut{}, onePair(1, 0))
+		assert.NoError(t, err)
 	}
 }
 

@@ -22,8 +22,8 @@ func power(alpha, x float64) (value, slope float64) {
 	u := alpha * x
 	slope = math.Exp(-u)
 	switch {
-	case math.Abs(u) < 1e-4: // αx may be subnormal, and the quotient 0/0
-		return x * (1 - u*(1.0/2-u*(1.0/6-u*(1.0/24-u*(1.0/120))))), slope
+	case math.Abs(u) < 1e-8: // αx may be subnormal, and the quotient 0/0
+		return x * (1 - u/2), slope
 	case u < -700: // the power may overflow where the quotient does not
 		return -math.Copysign(math.Exp(-u-math.Log(math.Abs(alpha))), alpha), slope
 	}

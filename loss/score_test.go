@@ -110,6 +110,31 @@ func TestWideScoreLogs(t *testing.T) {
 	}
 }
 
+// Beyond float64 the logarithms are those of the leading term.
+func TestWideScoreLogsBeyondOverflow(t *testing.T) {
+	for _, c := range []struct {
+		loss.WideScore
+		relative  bool
+		x         float64
+		log, dlog float64
+	}{
+		{loss.ForwardKL{}, true, -1e5, 1e5, 1e5},
+		{loss.AlphaDivergence{Alpha: 0.5}, true, -1e5, 5e4 + math.Ln2, 5e4},
+		{loss.AlphaDivergence{Alpha: -0.25}, true, 1e5, 2.5e4 + 2*math.Ln2, 2.5e4},
+		{loss.ChiSquared{}, true, 1e5, 1e5, 1e5},
+		{loss.AlphaReward{Alpha: 0.5}, false, -3e5, 5e4 + math.Ln2, 5e4 - math.Log(3)},
+	} {
+		r := loss.Responses{LogProb: []float64{c.x}, Len: []int{3}}
+		if c.relative {
+			r.Ref = []float64{0}
+		}
+		var v, d [1]float64
+		c.Log(v[:], d[:], r)
+		within(t, c.log, v[0], 1e-15, c.WideScore)
+		within(t, c.dlog, d[0], 1e-15, c.WideScore)
+	}
+}
+
 // Which scores say that they depend on log-ratios alone.
 func TestRelativeScores(t *testing.T) {
 	for _, s := range scores {
