@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/prefgrad/prefgrad/rloo"
 	"github.com/prefgrad/prefgrad/sampler"
 )
 
@@ -194,6 +195,9 @@ func TestLeaveOneOutRefusesDependentDraws(t *testing.T) {
 		clear(dst)
 		err := j.LeaveOneOut(dst, reward, 3)
 		assert.Equal(t, independent, j.Independent())
+		assert.Equal(t, rloo.Groups{K: 3, Dependent: !independent}, j.Groups(3))
+		_, refused := rloo.RLOO{}.Eval(make([]float64, 3), reward, j.Groups(3))
+		assert.Equal(t, err, refused)
 		if independent {
 			require.NoError(t, err)
 			assert.Equal(t, []float64{-3, -1.5, 4.5}, dst)

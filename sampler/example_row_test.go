@@ -50,7 +50,7 @@ func ExampleRow_GumbelTopK() {
 	fmt.Println(group.Joint.LeaveOneOut(make([]float64, 3), []float64{1, 0, 0}, 3))
 	// Output:
 	// 0 2 1 distinct, log p -1.708
-	// sampler: a leave-one-out baseline of dependent draws is biased
+	// rloo: a baseline from other samples needs independent draws
 }
 
 // Eight stratified draws have each token as often as its probability asks for, up to one.

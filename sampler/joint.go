@@ -1,10 +1,6 @@
 package sampler
 
-import (
-	"errors"
-
-	"github.com/prefgrad/prefgrad/rloo"
-)
+import "github.com/prefgrad/prefgrad/rloo"
 
 // Joint says how the draws of a group depend on each other. A leave-one-out baseline
 // needs independent ones: the mean of the others must tell nothing of a draw beyond the
@@ -17,8 +13,8 @@ const (
 	Stratified               // one from each part of [0, 1): [Row.Stratified]
 )
 
-// ErrDependent refuses dependent draws.
-var ErrDependent = errors.New("sampler: a leave-one-out baseline of dependent draws is biased")
+// ErrDependent refuses dependent draws: it is [rloo.ErrDependent].
+var ErrDependent = rloo.ErrDependent
 
 // Independent reports whether draws are independent of each other: an estimator that needs
 // that can ask for it without knowing this package.
@@ -36,6 +32,9 @@ func (j Joint) String() string {
 	}
 	return "unknown"
 }
+
+// Groups returns groups of k draws that are j, for an [rloo.Advantage].
+func (j Joint) Groups(k int) rloo.Groups { return rloo.Groups{K: k, Dependent: !j.Independent()} }
 
 // LeaveOneOut is [rloo.LeaveOneOut] for draws that are j, and [ErrDependent], with dst as
 // it was, unless they are independent.

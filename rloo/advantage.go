@@ -1,0 +1,105 @@
+package rloo
+
+import (
+	"fmt"
+	"math"
+)
+
+// Advantage turns the rewards of groups of samples into advantages, the weights of
+// ∇ log π(yᵢ) in an estimate of a gradient.
+//
+// Eval stores in dst[i] the advantage of the sample with reward[i]; dst may be reward. A
+// reward that is NaN or infinite is an error that names index and value: a reward that is
+// missing has to be left out by the caller and is never taken for 0. So are rewards so
+// large that the sum of their differences overflows, and, with [ErrDependent], draws that
+// depend on each other where the type says so. After an error dst is as it was.
+//
+// Eval panics if dst and reward differ in length, or if g does not divide them. The
+// implementations here are values without state, safe for concurrent use, and allocate
+// nothing in steady state.
+type Advantage interface {
+	Eval(dst, reward []float64, g Groups) (Signal, error)
+}
+
+// Signal counts groups by what their rewards can tell.
+type Signal struct {
+	Groups int // all groups
+	Flat   int // of two samples or more, all rewards equal: max = min
+	Single int // of one sample
+	Empty  int // of no sample
+}
+
+// Add adds the counts of another batch.
+func (s *Signal) Add(t Signal) {
+	s.Groups += t.Groups
+	s.Flat += t.Flat
+	s.Single += t.Single
+	s.Empty += t.Empty
+}
+
+// Silent returns the fraction of groups in which no reward differs from another, 0 if there
+// are no groups.
+func (s Signal) Silent() float64 {
+	if s.Groups == 0 {
+		return 0
+	}
+	return float64(s.Flat+s.Single+s.Empty) / float64(s.Groups)
+}
+
+// scan counts groups and checks rewards, before anything is written.
+func scan(dst, reward []float64, g Groups) (Signal, error) {
+	if len(dst) != len(reward) {
+		panic(badLength)
+	}
+	g.check(len(reward))
+	s := Signal{Groups: g.Len(len(reward))}
+	for i := range s.Groups {
+		lo, hi := g.Group(i)
+		least, most, err := extent("reward", reward[lo:hi], lo)
+		if err != nil {
+			return Signal{}, err
+		}
+		switch {
+		case lo == hi:
+			s.Empty++
+		case lo+1 == hi:
+			s.Single++
+		case least == most:
+			s.Flat++
+		}
+		if !isFinite((most - least) * float64(hi-lo)) {
+			return Signal{}, fmt.Errorf("rloo: rewards of group %d from %v to %v: the sum of their differences overflows", i, least, most)
+		}
+	}
+	return s, nil
+}
+
+// scanIndependent is scan for baselines from other samples.
+func scanIndependent(dst, reward []float64, g Groups) (Signal, error) {
+	s, err := scan(dst, reward, g)
+	if err == nil && g.Dependent {
+		return Signal{}, ErrDependent
+	}
+	return s, err
+}
+
+// extent returns the least and the largest of v, which begins at index at of field: 0 and 0
+// if it is empty.
+func extent(field string, v []float64, at int) (least, most float64, err error) {
+	if len(v) == 0 {
+		return 0, 0, nil
+	}
+	least, most = v[0], v[0]
+	for i, x := range v {
+		if !(math.Abs(x) <= math.MaxFloat64) {
+			return 0, 0, fmt.Errorf("rloo: %s[%d] = %v, must be finite", field, at+i, x)
+		}
+		if x < least {
+			least = x
+		}
+		if x > most {
+			most = x
+		}
+	}
+	return least, most, nil
+}
