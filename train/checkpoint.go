@@ -33,6 +33,7 @@ func (l *Loop[X, Y]) settings() []setting {
 		{"Steps", fmt.Sprint(l.Steps)},
 		{"Batch", fmt.Sprint(l.Batch)},
 		{"Micro", fmt.Sprint(l.Micro)},
+		{"Repeat", fmt.Sprint(l.repeat())},
 		{"LR", fmt.Sprint(l.LR)},
 		{"Schedule", fmt.Sprintf("%#v", l.schedule())},
 		{"MaxNorm", fmt.Sprint(l.MaxNorm)},
@@ -62,41 +63,55 @@ func describe(v any) string {
 	return text
 }
 
-// save writes the checkpoint of the current step, if there is a file for it. The metrics
-// file is made durable first: a checkpoint never refers to lines that are not there.
+// save writes the checkpoint of the current step, or of the last one at which a batch began,
+// if there is a file for it.
 func (s *run[X, Y]) save() error {
 	if s.Checkpoint == "" {
 		return nil
 	}
-	if err := s.write(); err != nil {
+	err := s.hold()
+	if err == nil {
+		err = s.write()
+	}
+	if err != nil {
 		return fmt.Errorf("train: checkpoint at step %d: %w", s.step, err)
 	}
 	return nil
 }
 
-func (s *run[X, Y]) write() error {
-	size, err := s.log.sync()
+// hold makes s.held a checkpoint of the current step, unless a run cannot go on from there: in
+// the middle of the updates on a batch.
+func (s *run[X, Y]) hold() error {
+	if s.step%s.repeat() != 0 && s.step != s.Steps {
+		return nil
+	}
+	head, err := json.Marshal(checkpoint{s.settings, s.step, s.log.size, s.history})
 	if err != nil {
 		return err
 	}
-	head, err := json.Marshal(checkpoint{s.settings, s.step, size, s.history})
-	if err != nil {
+	s.params.Reset()
+	if err := s.Updater.Save(&s.params); err != nil {
 		return err
 	}
-	var params bytes.Buffer
-	if err := s.Updater.Save(&params); err != nil {
-		return err
-	}
-	sections := [][]byte{head, params.Bytes()}
+	s.held = append(s.held[:0], head, s.params.Bytes())
 	for _, t := range s.Terms {
 		var state []byte
 		if st, ok := t.(Stateful); ok {
 			state = st.State()
 		}
-		sections = append(sections, state)
+		s.held = append(s.held, state)
+	}
+	return nil
+}
+
+// write replaces the checkpoint by what is held. The metrics file is made durable first: a
+// checkpoint never refers to lines that are not there.
+func (s *run[X, Y]) write() error {
+	if err := s.log.sync(); err != nil {
+		return err
 	}
 	return WriteFile(s.Checkpoint, func(w io.Writer) error {
-		return record.Write(w, checkpointKind, version, sections...)
+		return record.Write(w, checkpointKind, version, s.held...)
 	})
 }
 
@@ -142,6 +157,9 @@ func (s *run[X, Y]) restore(r io.Reader) error {
 	}
 	if err := s.same(c.Settings); err != nil {
 		return err
+	}
+	if c.Step < 0 || c.Step > s.Steps || c.Step%s.repeat() != 0 && c.Step != s.Steps {
+		return fmt.Errorf("it is of step %d, at which no batch begins", c.Step)
 	}
 	if err := s.log.open(s.MetricsFile, c.Metrics); err != nil {
 		return err

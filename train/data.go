@@ -113,6 +113,11 @@ type Batch[X, Y any] struct {
 	ID   []uint64 // one per row, different within a step: the prompt ids of the row's draws
 	Row  []int    // which row of the training set each one is
 	Rows int      // rows of the whole step, over all micro-batches: the denominator
+
+	// Repeat says which of the updates on these rows this is, from 0 to Loop.Repeat−1. A term
+	// that goes on with what it has drawn draws at 0.
+	Repeat int
+	First  int // the first row's place in the step: which micro-batch this is
 }
 
 // gather fills b with rows of d; ids are the positions first, first+1, ….

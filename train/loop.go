@@ -21,6 +21,7 @@ type Loop[X, Y any] struct {
 
 	Steps    int      // number of updates
 	Batch    int      // rows per update
+	Repeat   int      // updates in a row on each batch of rows, as PPO makes them; 0: 1
 	Micro    int      // rows per forward and backward pass; 0: Batch. The gradient is the same
 	LR       float64  // learning rate
 	Schedule Schedule // factor on it; nil: constant
@@ -42,6 +43,10 @@ type Loop[X, Y any] struct {
 	// cancelled, and holds parameters, optimizer, the terms' states, the position in the
 	// data, and the history. Writing it takes several times its size of memory. A new run
 	// removes an old one.
+	//
+	// With Repeat, what terms have drawn for a batch is in no checkpoint: one that is due waits
+	// for the last update on the batch, and a cancelled run leaves that of the batch's
+	// beginning, which is held in memory for this.
 	Checkpoint      string
 	CheckpointEvery int // 0: only at the end, or when cancelled
 
@@ -56,9 +61,9 @@ type Loop[X, Y any] struct {
 
 // Run trains, and returns the evaluations. An error names the step (1 is the first, as in the
 // metrics file), the row of the training set and the field; the last checkpoint is then
-// intact. A cancelled context stops the run
-// after the last complete update, of which a checkpoint is left if there is a file for it;
-// the gradient may then hold part of a sum, which the checkpoint does not.
+// intact. A cancelled context stops the run after the last complete update, of which a
+// checkpoint is left if there is a file for it (see Checkpoint for Repeat); the gradient may
+// then hold part of a sum, which the checkpoint does not.
 func (l *Loop[X, Y]) Run(ctx context.Context) (History, error) {
 	if err := l.check(); err != nil {
 		return nil, err
@@ -93,6 +98,7 @@ func (l *Loop[X, Y]) check() error {
 		{"Steps", float64(l.Steps), l.Steps > 0, "positive"},
 		{"Batch", float64(l.Batch), l.Batch > 0, "positive"},
 		{"Micro", float64(l.Micro), l.Micro >= 0, "not negative"},
+		{"Repeat", float64(l.Repeat), l.Repeat >= 0, "not negative"},
 		{"LR", l.LR, l.LR > 0 && !notFinite(l.LR), "positive and finite"},
 		{"MaxNorm", l.MaxNorm, l.MaxNorm >= 0, "not negative"},
 		{"EvalEvery", float64(l.EvalEvery), l.EvalEvery >= 0, "not negative"},
@@ -110,3 +116,6 @@ func (l *Loop[X, Y]) check() error {
 	}
 	return nil
 }
+
+// repeat returns the number of updates on each batch.
+func (l *Loop[X, Y]) repeat() int { return max(1, l.Repeat) }

@@ -64,15 +64,15 @@ func (l *metricsFile) write(step int, m *Metrics) error {
 	return err
 }
 
-// sync makes everything written durable and returns the length of the file.
-func (l *metricsFile) sync() (int64, error) {
+// sync makes everything written durable.
+func (l *metricsFile) sync() error {
 	if l.f == nil {
-		return 0, nil
+		return nil
 	}
 	if err := l.w.Flush(); err != nil {
-		return 0, err
+		return err
 	}
-	return l.size, l.f.Sync()
+	return l.f.Sync()
 }
 
 func (l *metricsFile) close() error {

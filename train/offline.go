@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/prefgrad/prefgrad/loss"
 	"github.com/prefgrad/prefgrad/policy"
@@ -28,13 +27,12 @@ type Offline[X, Y any] struct {
 	Loss   loss.Pairwise
 	Ref    policy.Policy[X, Y] // nil: Data.RefChosen and Data.RefRejected; else these must be nil
 
-	pass  policy.Pass[X, Y]
-	xs    []X
-	ys    []Y
-	logp  []float64 // chosen and rejected in turn
-	ref   []float64 // the same under Ref
-	pairs loss.Pairs
-	out   loss.PairsOut
+	pass policy.Pass[X, Y]
+	xs   []X
+	ys   []Y
+	logp []float64 // chosen and rejected in turn
+	ref  []float64 // the same under Ref
+	pairLoss
 }
 
 // Accumulate implements [Term].
@@ -42,20 +40,18 @@ func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy
 	if b.Chosen == nil || b.Rejected == nil {
 		return errors.New("train: Offline needs Data.Chosen and Data.Rejected")
 	}
-	if b.Len() != b.Rows && loss.IsCoupled(t.Loss) {
-		return fmt.Errorf("train: %T looks at the whole batch and cannot be accumulated from %d of %d rows", t.Loss, b.Len(), b.Rows)
+	if err := checkWhole(b, t.Loss, loss.IsCoupled(t.Loss)); err != nil {
+		return err
 	}
 	if err := t.forward(ctx, b); err != nil {
 		return err
 	}
-	total, err := t.Loss.Eval(t.out, t.pairs)
+	total, err := t.eval(t.Loss)
 	if err != nil {
 		return rowError(b, err, 1)
 	}
-	if i := slices.IndexFunc(t.out.Loss, notFinite); i >= 0 {
-		return rowError(b, t.culprit(i), 1)
-	}
-	t.report(total, float64(b.Rows), m)
+	m.Sum("loss", total.Sum/float64(b.Rows))
+	t.report(total, m)
 	for i := range b.X {
 		t.logp[2*i] = t.out.Chosen[i] / float64(b.Rows)
 		t.logp[2*i+1] = t.out.Rejected[i] / float64(b.Rows)
@@ -65,21 +61,6 @@ func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy
 
 // Describe implements [Describer]: the loss with its parameters.
 func (t *Offline[X, Y]) Describe() string { return fmt.Sprintf("%#v", t.Loss) }
-
-// culprit returns the error for pair i, whose loss is not finite. It names the
-// log-probability that made it so, where there is one.
-func (t *Offline[X, Y]) culprit(i int) error {
-	v := t.out.Loss[i]
-	for _, f := range []struct {
-		name string
-		logp []float64
-	}{{"Chosen", t.pairs.Chosen}, {"Rejected", t.pairs.Rejected}, {"RefChosen", t.pairs.RefChosen}, {"RefRejected", t.pairs.RefRejected}} {
-		if f.logp != nil && notFinite(f.logp[i]) {
-			return &loss.InputError{Field: f.name, Index: i, Value: f.logp[i], Reason: fmt.Sprintf("the pair's loss is %v", v)}
-		}
-	}
-	return &loss.InputError{Field: "Loss", Index: i, Value: v, Reason: "not finite"}
-}
 
 // forward scores both replies of each row, side by side: a policy can share the work on
 // the prompt between neighbours.
@@ -110,10 +91,6 @@ func (t *Offline[X, Y]) forward(ctx context.Context, b *Batch[X, Y]) error {
 			return err
 		}
 	}
-	o := &t.out
-	for _, s := range []*[]float64{&o.Loss, &o.Chosen, &o.Rejected, &o.RewardChosen, &o.RewardRejected} {
-		*s = resize(*s, n)
-	}
 	return nil
 }
 
@@ -132,31 +109,4 @@ func (t *Offline[X, Y]) score(ctx context.Context, b *Batch[X, Y]) error {
 		t.pairs.RefChosen[i], t.pairs.RefRejected[i] = t.ref[2*i], t.ref[2*i+1]
 	}
 	return nil
-}
-
-func (t *Offline[X, Y]) report(total loss.Total, rows float64, m *Metrics) {
-	n := total.Count
-	m.Sum("loss", total.Sum/rows)
-	chosen, rejected := sum(t.out.RewardChosen), sum(t.out.RewardRejected)
-	m.Mean("rewards/chosen", chosen, n)
-	m.Mean("rewards/rejected", rejected, n)
-	m.Mean("rewards/margins", chosen-rejected, n)
-	m.Mean("rewards/accuracies", float64(total.Correct)+0.5*float64(total.Ties), n)
-	m.Mean("logps/chosen", sum(t.pairs.Chosen), n)
-	m.Mean("logps/rejected", sum(t.pairs.Rejected), n)
-	if t.pairs.RefChosen != nil && t.pairs.RefRejected != nil {
-		m.Mean("displacement/chosen", below(t.pairs.Chosen, t.pairs.RefChosen), n)
-		m.Mean("displacement/rejected", below(t.pairs.Rejected, t.pairs.RefRejected), n)
-	}
-}
-
-// below counts the i with a[i] < b[i].
-func below(a, b []float64) float64 {
-	n := 0.0
-	for i, x := range a {
-		if x < b[i] {
-			n++
-		}
-	}
-	return n
 }

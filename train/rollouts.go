@@ -24,16 +24,14 @@ func (r *rollouts[X, Y]) draw(ctx context.Context, p policy.Learner[X, Y], ref p
 	if k < 2 {
 		return fmt.Errorf("train: K = %d, a leave-one-out baseline needs at least 2", k)
 	}
+	if err := independent(p); err != nil {
+		return err
+	}
 	if r.pass == nil {
 		r.pass = p.NewPass()
 	}
 	n := b.Len() * k
-	r.xs, r.ys = r.xs[:0], resize(r.ys, n)
-	for _, x := range b.X {
-		for range k {
-			r.xs = append(r.xs, x)
-		}
-	}
+	r.xs, r.ys = expand(r.xs, b.X, k), resize(r.ys, n)
 	s := &r.samples
 	s.K, s.LogProb, s.Ref = k, resize(s.LogProb, n), resize(s.Ref, n)
 	r.weights = resize(r.weights, n)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -22,6 +23,8 @@ type run[X, Y any] struct {
 	summary  func() string
 	history  History
 	log      metricsFile
+	params   bytes.Buffer
+	held     [][]byte // sections of a checkpoint
 }
 
 func newRun[X, Y any](l *Loop[X, Y]) *run[X, Y] {
@@ -42,7 +45,7 @@ func (s *run[X, Y]) train(ctx context.Context) error {
 		if err := s.update(ctx); err != nil {
 			return fmt.Errorf("train: step %d: %w", s.step+1, err)
 		}
-		if s.CheckpointEvery > 0 && s.step%s.CheckpointEvery == 0 && s.step < s.Steps {
+		if s.checkpointDue() {
 			if err := s.save(); err != nil {
 				return err
 			}
@@ -50,10 +53,21 @@ func (s *run[X, Y]) train(ctx context.Context) error {
 	}
 }
 
+// checkpointDue reports whether a batch has ended in whose updates a checkpoint fell due.
+func (s *run[X, Y]) checkpointDue() bool {
+	every, batch := s.CheckpointEvery, s.repeat()
+	return every > 0 && s.step < s.Steps && s.step%batch == 0 && s.step/every > (s.step-batch)/every
+}
+
 // update makes one step: all terms on all micro-batches, then the optimizer.
 func (s *run[X, Y]) update(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if s.Checkpoint != "" && s.repeat() > 1 && s.step%s.repeat() == 0 {
+		if err := s.hold(); err != nil {
+			return err
+		}
 	}
 	m := &s.metrics
 	m.Reset()
@@ -78,7 +92,7 @@ func (s *run[X, Y]) update(ctx context.Context) error {
 	s.torn = true
 	m.Set("grad_norm", norm)
 	m.Set("learning_rate", s.LR*factor)
-	m.Set("epoch", float64((s.step+1)*s.Batch)/float64(s.Data.Len()))
+	m.Set("epoch", float64((s.step/s.repeat()+1)*s.Batch)/float64(s.Data.Len()))
 	for _, t := range s.Terms {
 		if st, ok := t.(Stateful); ok {
 			if err := st.EndStep(m); err != nil {
@@ -96,14 +110,15 @@ func (s *run[X, Y]) update(ctx context.Context) error {
 
 // accumulate adds up the gradient of a step.
 func (s *run[X, Y]) accumulate(ctx context.Context, m *Metrics) error {
-	first := s.step * s.Batch
+	first := s.step / s.repeat() * s.Batch
 	s.order.rows(s.rows, first)
-	s.batch.Rows = s.Batch
+	s.batch.Rows, s.batch.Repeat = s.Batch, s.step%s.repeat()
 	micro := s.Micro
 	if micro == 0 {
 		micro = s.Batch
 	}
 	for lo := 0; lo < s.Batch; lo += micro {
+		s.batch.First = lo
 		s.batch.gather(&s.Data, s.rows[lo:min(lo+micro, s.Batch)], uint64(first+lo))
 		for i, t := range s.Terms {
 			if err := t.Accumulate(ctx, &s.batch, s.key(i), m); err != nil {
