@@ -2,7 +2,6 @@
 nobody needs to run this.
 
     pip install -r requirements.txt
-    pip install --no-deps liger_kernel==0.8.5
     pip install --no-deps --target old trl==0.24.0   # the last to have BCO
     python generate_tokens.py old
 
