@@ -21,10 +21,15 @@ func TestAOTByHand(t *testing.T) {
 		Chosen: []float64{-2, -6}, Rejected: []float64{-5, -5},
 		RefChosen: []float64{-3, -4}, RefRejected: []float64{-4, -6},
 	}
+	far, _ := eval(t, loss.AOT{Beta: 0.5}, onePair(3, -6))
+	assert.Equal(t, []float64{1.5, -3}, []float64{far.RewardChosen[0], far.RewardRejected[0]})
+	_, total := eval(t, loss.AOT{Beta: 1e3}, onePair(3, -6)) // the slope is e⁻⁹⁰⁰⁰
+	assert.Equal(t, 1, total.Flat)
 	out := pairsOut(2)
 	out.RefChosen, out.RefRejected = make([]float64, 2), make([]float64, 2)
 	total, err := loss.AOT{Beta: 0.5}.Eval(out, b)
 	require.NoError(t, err)
+	assert.Zero(t, total.Flat)
 	assert.InDeltaSlice(t, []float64{0.474076984180, 1.313261687518}, out.Loss, 1e-12)
 	assert.InDeltaSlice(t, []float64{-0.188770334399, -0.365529289315}, out.Chosen, 1e-12)
 	assert.InDeltaSlice(t, []float64{0.188770334399, 0.365529289315}, out.Rejected, 1e-12)

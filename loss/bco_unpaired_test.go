@@ -141,6 +141,12 @@ func TestRewardShiftJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, s, back)
 
+	var fresh loss.RewardShift
+	text, err = json.Marshal(fresh)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &fresh))
+	assert.Equal(t, loss.RewardShift{}, fresh)
+
 	assert.Error(t, json.Unmarshal([]byte(`{"Desirable":{"Mean":"x"}}`), &back))
 	err = json.Unmarshal([]byte(`{"Desirable":{"Mean":1,"Weight":-1}}`), &back)
 	paramError(t, err, "RewardShift weight", -1)

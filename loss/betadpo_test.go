@@ -77,6 +77,15 @@ func TestRunningMargin(t *testing.T) {
 	assert.InDelta(t, math.Sqrt(8)/4, g.Std, 1e-15)
 	require.NoError(t, g.Add(twoMargins()))
 	assert.InDelta(t, 7.0/16, g.Mean, 1e-15)
+	assert.InDelta(t, math.Sqrt(8)*7/16, g.Std, 1e-15)
+
+	// h = 0, 3, 6: deviation √((9 + 0 + 9)/2) = 3.
+	var three loss.RunningMargin
+	require.NoError(t, three.Add(loss.Pairs{
+		Chosen: []float64{-1, -1, -1}, Rejected: []float64{-1, -4, -7},
+		RefChosen: []float64{-2, -2, -2}, RefRejected: []float64{-2, -2, -2},
+	}))
+	assert.Equal(t, loss.RunningMargin{Mean: 3, Std: 3}, three)
 
 	w := make([]float64, 2)
 	g.Mean, g.Std = 1, 4

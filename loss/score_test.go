@@ -92,7 +92,10 @@ func TestWideScoreLogs(t *testing.T) {
 			w.Log(lv[:], ld[:], r)
 			return lv[0], ld[0]
 		}
-		for _, x := range []float64{-50, -3, -0.5} {
+		for _, x := range []float64{-50, -3, -0.5, 1, 5, 50} {
+			if x > 0 && !s.relative {
+				continue
+			}
 			v, d := scoreAt(t, s.Score, s.relative, x, 3)
 			lv, ld := logs(x)
 			within(t, math.Abs(v), math.Exp(lv), 1e-13, s.name, x)
