@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"image/color"
 	"os"
 	"path/filepath"
@@ -79,48 +78,20 @@ func save(p *plot.Plot, path string) error {
 	return f.Close()
 }
 
-// overTraining draws the median of each method with a band from its minimum to its maximum.
+// overTraining draws a quantity of each method.
 func (r *Report) overTraining(title, y string, stat func(*Trace) *Stat) (*plot.Plot, error) {
-	if len(r.Seeds) > 1 {
-		title += fmt.Sprintf(" (median and range of %d seeds)", len(r.Seeds))
-	}
-	p := newPlot(title, "updates", y)
-	p.Legend.Left = true
+	var curves []Curve
 	for i := range r.Methods {
 		m := &r.Methods[i]
-		var median, band, back plotter.XYs
+		c := Curve{Name: label(m.Name, m.Size)}
 		for j := range m.Trace {
-			s := stat(&m.Trace[j])
-			if s == nil {
-				continue
+			if s := stat(&m.Trace[j]); s != nil {
+				c.Step, c.Stat = append(c.Step, m.Trace[j].Step), append(c.Stat, s)
 			}
-			x := float64(m.Trace[j].Step)
-			median = append(median, plotter.XY{X: x, Y: float64(s.Median)})
-			band = append(band, plotter.XY{X: x, Y: float64(s.Max)})
-			back = append(back, plotter.XY{X: x, Y: float64(s.Min)})
 		}
-		if len(median) == 0 {
-			continue
-		}
-		for j := len(back) - 1; j >= 0; j-- {
-			band = append(band, back[j])
-		}
-		area, err := plotter.NewPolygon(band)
-		if err != nil {
-			return nil, err
-		}
-		c := colors[i%len(colors)]
-		area.Color = color.NRGBA{R: c.R, G: c.G, B: c.B, A: 50}
-		area.LineStyle.Width = 0
-		line, err := plotter.NewLine(median)
-		if err != nil {
-			return nil, err
-		}
-		line.Color, line.Width = c, vg.Points(1.5)
-		p.Add(area, line)
-		p.Legend.Add(label(m.Name, m.Size), line)
+		curves = append(curves, c)
 	}
-	return p, nil
+	return bands(overSeeds(title, len(r.Seeds)), y, curves)
 }
 
 func label(name, size string) string {

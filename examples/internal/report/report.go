@@ -118,7 +118,7 @@ func (r *Report) Table(w io.Writer) error {
 		m := &r.Methods[i]
 		fmt.Fprint(t, m.Name)
 		for _, c := range used {
-			fmt.Fprintf(t, "\t%s", columns[c].stat(&m.Final).cell())
+			fmt.Fprintf(t, "\t%s", columns[c].stat(&m.Final))
 		}
 		fmt.Fprintln(t)
 	}

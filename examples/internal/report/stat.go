@@ -54,9 +54,9 @@ func NewStat(values, se []float64) *Stat {
 	return s
 }
 
-// cell formats a Stat for the table: median [min, max], mean ± std over seeds; for one
+// String formats a Stat for a table: median [min, max], mean ± std over seeds; for one
 // seed, its value ± the standard error where there is one.
-func (s *Stat) cell() string {
+func (s *Stat) String() string {
 	if s == nil {
 		return ""
 	}
