@@ -12,7 +12,7 @@ import (
 // reward that is NaN or infinite is an error that names index and value: a reward that is
 // missing has to be left out by the caller and is never taken for 0. So are rewards so
 // large that the sum of their differences overflows, and, with [ErrDependent], draws that
-// depend on each other where the type says so. After an error dst is as it was.
+// depend on each other where the type says so. After an error dst is unspecified.
 //
 // Eval panics if dst and reward differ in length, or if g does not divide them. The
 // implementations here are values without state, safe for concurrent use, and allocate
@@ -68,10 +68,32 @@ func scan(dst, reward []float64, g Groups) (Signal, error) {
 			s.Flat++
 		}
 		if !isFinite((most - least) * float64(hi-lo)) {
-			return Signal{}, fmt.Errorf("rloo: rewards of group %d from %v to %v: the sum of their differences overflows", i, least, most)
+			return Signal{}, tooFar("reward", least, most)
 		}
 	}
 	return s, nil
+}
+
+// scanBatch is scanIndependent for baselines from all samples of a batch.
+func scanBatch(dst, reward []float64, g Groups) (Signal, error) {
+	s, err := scanIndependent(dst, reward, g)
+	if err != nil {
+		return s, err
+	}
+	return s, summable("reward", reward)
+}
+
+// summable returns an error if differences within v, all finite, have no finite sum.
+func summable(field string, v []float64) error {
+	least, most, err := extent(field, v, 0)
+	if err == nil && !isFinite((most-least)*float64(len(v))) {
+		err = tooFar(field, least, most)
+	}
+	return err
+}
+
+func tooFar(field string, least, most float64) error {
+	return fmt.Errorf("rloo: %s from %v to %v: the sum of differences overflows", field, least, most)
 }
 
 // scanIndependent is scan for baselines from other samples.

@@ -1,0 +1,103 @@
+package rloo
+
+import (
+	"fmt"
+	"math"
+)
+
+// Std says what deviations from a mean are divided by: for n numbers with mean m,
+//
+//	√(Σ(r−m)²/(n−1)) + Epsilon
+//
+// The zero value has no ε, which is legal: equal numbers give 0 by definition, not by 0/0.
+type Std struct {
+	Population bool    // the denominator of the variance is n, not n−1
+	Epsilon    float64 // not negative
+	Inside     bool    // ε is added to the variance, under the root, not to its root
+}
+
+func (s Std) check() error {
+	if !(s.Epsilon >= 0) || !isFinite(s.Epsilon) {
+		return fmt.Errorf("rloo: Std.Epsilon = %v, must be finite and not negative", s.Epsilon)
+	}
+	return nil
+}
+
+// divisor returns what deviations of n numbers are divided by, for their root mean square.
+func (s Std) divisor(rms float64, n int) float64 {
+	if !s.Population && rms > 0 {
+		rms *= math.Sqrt(float64(n) / float64(n-1))
+	}
+	if s.Inside {
+		return math.Hypot(rms, math.Sqrt(s.Epsilon))
+	}
+	return rms + s.Epsilon
+}
+
+// standardise stores (r − mean r)/divisor in dst, which may be r. Equal numbers, and fewer
+// than two, give 0.
+func (s Std) standardise(dst, r []float64) {
+	first, mean := centre(r)
+	rms := rootMeanSquare(r, first, mean)
+	if rms == 0 {
+		clear(dst)
+		return
+	}
+	by := s.divisor(rms, len(r))
+	for i, v := range r {
+		dst[i] = (v - first - mean) / by
+	}
+}
+
+// addTo adds weight times what standardise stores. It reports whether r has a spread.
+func (s Std) addTo(dst, r []float64, weight float64) bool {
+	first, mean := centre(r)
+	rms := rootMeanSquare(r, first, mean)
+	if rms == 0 {
+		return false
+	}
+	by := s.divisor(rms, len(r))
+	for i, v := range r {
+		dst[i] += weight * ((v - first - mean) / by)
+	}
+	return true
+}
+
+// centre returns the first number of r and the mean of the differences to it: a large
+// common offset cancels before it can swallow digits, and equal numbers give exactly 0.
+func centre(r []float64) (first, mean float64) {
+	if len(r) == 0 {
+		return 0, 0
+	}
+	first = r[0]
+	sum := 0.0
+	for _, v := range r {
+		sum += v - first
+	}
+	return first, sum / float64(len(r))
+}
+
+// rootMeanSquare returns √(Σ(r−first−mean)²/n), for deviations of every size.
+func rootMeanSquare(r []float64, first, mean float64) float64 {
+	sum := 0.0
+	for _, v := range r {
+		e := v - first - mean
+		sum += e * e
+	}
+	if 0x1p-900 < sum && sum < 0x1p900 {
+		return math.Sqrt(sum / float64(len(r)))
+	}
+	most := 0.0 // squares that overflow or vanish: in units of the largest
+	for _, v := range r {
+		most = max(most, math.Abs(v-first-mean))
+	}
+	if most == 0 {
+		return 0
+	}
+	sum = 0
+	for _, v := range r {
+		e := (v - first - mean) / most
+		sum += e * e
+	}
+	return most * math.Sqrt(sum/float64(len(r)))
+}
