@@ -41,7 +41,7 @@ const (
 	pairs     = 4 // per prompt
 	rewardLen = 2.0
 
-	tabularLR = 4.0
+	tabularLR = 0.2
 	covered   = 4 // of the responses without features; the others are in no pair
 	uncovered = 2
 

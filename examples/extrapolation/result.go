@@ -53,10 +53,11 @@ type tabular struct {
 	Trace      []tabularPoint `json:"trace"`
 }
 
-// tabularPoint holds the mass of what no pair contains.
+// tabularPoint holds the mass of what no pair contains, and the change of its log-odds so far.
 type tabularPoint struct {
-	Step int          `json:"step"`
-	Mass *report.Stat `json:"mass"`
+	Step    int          `json:"step"`
+	Mass    *report.Stat `json:"mass"`
+	LogOdds *report.Stat `json:"log_odds"`
 }
 
 // violation is the counterexample for one δ.

@@ -86,17 +86,17 @@ func (r *result) plots(dir string) ([]string, error) {
 	for _, m := range r.Tabular {
 		c, s := report.Curve{Name: m.Reference}, report.Series{Name: m.Reference}
 		for _, p := range m.Trace {
-			c.Step, c.Stat = append(c.Step, p.Step), append(c.Stat, p.Mass)
+			c.Step, c.Stat = append(c.Step, p.Step), append(c.Stat, p.LogOdds)
 		}
 		for i, v := range m.ClosedForm.Values {
 			s.X, s.Y = append(s.X, float64(v)), append(s.Y, float64(m.LogOdds.Values[i]))
 		}
 		mass, odds = append(mass, c), append(odds, s)
 	}
-	if err := report.PlotCurves(path("extrapolation-mass.svg"), "DPO without features", "mass of what no pair contains", len(r.Seeds), mass); err != nil {
+	if err := report.PlotCurves(path("extrapolation-tabular.svg"), "DPO, responses in no pair", "change of log-odds", len(r.Seeds), mass); err != nil {
 		return paths, err
 	}
-	if err := report.PlotAgainst(path("extrapolation-odds.svg"), "Change of the log-odds of what no pair contains, one point per seed", "closed form", "after training", odds); err != nil {
+	if err := report.PlotAgainst(path("extrapolation-odds.svg"), "Log-odds of what no pair contains: change, per seed", "closed form", "after training", odds); err != nil {
 		return paths, err
 	}
 	best, dpo, ipo, hypo := report.Series{Name: "π*"}, report.Series{Name: "DPO stays"}, report.Series{Name: "IPO stays"}, report.Series{Name: "HyPO leaves (median)"}

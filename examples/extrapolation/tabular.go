@@ -23,8 +23,8 @@ var references = []struct {
 	favour, noise float64
 }{
 	{"uniform", 0, 0},
-	{"favours high reward", 1.5, 0},
-	{"favours low reward", -1.5, 0},
+	{"favours high", 1.5, 0},
+	{"favours low", -1.5, 0},
 	{"random", 0, 1.5},
 }
 
@@ -86,6 +86,7 @@ func tabularTrain(ctx context.Context, c *config, kind int, seed uint64, p *trai
 			}
 			run.change = logOdds(logp, covered) - logOdds(base, covered)
 			run.path = max(run.path, math.Abs(run.change-logOddsChange(base, floats.SubTo(make([]float64, covered), logp[:covered], base[:covered]))))
+			m.Set("log_odds", run.change)
 			m.Set("mass", math.Exp(floats.LogSumExp(logp[covered:])))
 			return nil
 		},
@@ -115,7 +116,7 @@ func summariseTabular(name string, runs []tabularRun) tabular {
 	}
 	out.LogOdds, out.ClosedForm = report.NewStat(change, nil), report.NewStat(formula, nil)
 	for i, e := range histories[0] {
-		out.Trace = append(out.Trace, tabularPoint{e.Step, report.Over(histories, i, "mass")})
+		out.Trace = append(out.Trace, tabularPoint{e.Step, report.Over(histories, i, "mass"), report.Over(histories, i, "log_odds")})
 	}
 	return out
 }

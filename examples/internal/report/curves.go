@@ -19,12 +19,16 @@ type Curve struct {
 }
 
 // PlotCurves writes an SVG file with the median of each curve and a band from its minimum to
-// its maximum.
+// its maximum. The legend stands to the right of the curves.
 func PlotCurves(path, title, y string, seeds int, curves []Curve) error {
 	p, err := bands(overSeeds(title, seeds), y, curves)
 	if err != nil {
 		return err
 	}
+	end := p.X.Max
+	p.X.Max *= 1.5
+	p.Legend.XOffs = 10.6 * vg.Centimeter
+	p.X.Tick.Marker = plot.TickerFunc(func(lo, hi float64) []plot.Tick { return plot.DefaultTicks{}.Ticks(lo, end) })
 	return save(p, path)
 }
 
