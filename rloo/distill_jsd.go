@@ -1,0 +1,215 @@
+package rloo
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/prefgrad/prefgrad/internal/num"
+)
+
+// JSD is the generalised Jensen–Shannon divergence of distillation between a teacher's next-
+// token distribution T and the student's S, from two rows of logits (Agarwal et al. 2024,
+// arXiv:2306.13649, equation 1),
+//
+//	JSD_β = β·KL(T‖M) + (1 − β)·KL(S‖M),    M = β·T + (1 − β)·S,    0 < β < 1
+//
+// with the forward KL, KL(T‖S), at β = 0 and the reverse KL, KL(S‖T), at β = 1 (they are the
+// limits of JSD_β/β and JSD_β/(1 − β); JSD_β itself goes to 0). The derivatives with respect
+// to the student's logits z, S = softmax(z/τ), are
+//
+//	(1 − β)·S_v·(log(S_v/M_v) − KL(S‖M))/τ,    (S_v − T_v)/τ at β = 0,    S_v·(log(S_v/T_v) − KL(S‖T))/τ at β = 1
+//
+// On rows along the student's own samples this leaves out that the prefixes depend on the
+// student. There is no factor τ². It is safe for concurrent use.
+type JSD struct {
+	Beta        float64 // β in [0, 1]; the zero value is the forward KL
+	Temperature float64 // τ of both, positive; 0 means 1
+}
+
+// Eval stores the divergence of each row in value, in nats, and its derivatives with respect
+// to the student's logits, times w, in grad. student, teacher and grad hold len(value) rows
+// of vocab logits; w has the rows' weights, and nil means 1. A row of weight 0 is padding: it
+// is not read, and gets zeros. grad may be nil, or student or teacher.
+//
+// −Inf is a logit of probability 0. A reverse KL is +Inf where the teacher excludes what the
+// student does not, and a forward KL the other way round; a derivative that is infinite is
+// then an error, as are a logit that is NaN or +Inf, a row of −Inf alone, a weight that is not
+// finite and fields out of range. Divergences with 0 < β < 1 are at most log 2. Eval panics
+// on different lengths, or if vocab < 1.
+func (j JSD) Eval(value []float64, grad, student, teacher []float32, w []float64, vocab int) error {
+	n := len(value)
+	if vocab < 1 || len(student) != n*vocab || len(teacher) != n*vocab || grad != nil && len(grad) != n*vocab || w != nil && len(w) != n {
+		panic(badLength)
+	}
+	tau := j.Temperature
+	if tau == 0 {
+		tau = 1
+	}
+	if !(j.Beta >= 0 && j.Beta <= 1) {
+		return fmt.Errorf("rloo: JSD.Beta = %v, must be in [0, 1]", j.Beta)
+	}
+	if !(tau > 0) || !isFinite(tau) {
+		return fmt.Errorf("rloo: JSD.Temperature = %v, must be positive and finite, or 0 for 1", j.Temperature)
+	}
+	for i := range n {
+		weight := 1.0
+		if w != nil {
+			weight = w[i]
+		}
+		if !isFinite(weight) {
+			return fmt.Errorf("rloo: w[%d] = %v, must be finite", i, weight)
+		}
+		row := jsdRow{beta: j.Beta, logBeta: math.Log(j.Beta), logRest: math.Log1p(-j.Beta)}
+		lo, hi := i*vocab, (i+1)*vocab
+		if weight == 0 {
+			value[i] = 0
+			if grad != nil {
+				clear(grad[lo:hi])
+			}
+			continue
+		}
+		var err error
+		if row.s, err = newLogits("student", i, student[lo:hi], tau); err != nil {
+			return err
+		}
+		if row.t, err = newLogits("teacher", i, teacher[lo:hi], tau); err != nil {
+			return err
+		}
+		var mean float64
+		value[i], mean = row.sum()
+		if grad == nil {
+			continue
+		}
+		if err := row.gradient(grad[lo:hi], mean, weight/tau); err != nil {
+			return fmt.Errorf("rloo: row %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// logits is a row that knows its normaliser.
+type logits struct {
+	z              []float32
+	top, inv, logZ float64 // log p_v = (z_v − top)·inv − logZ
+}
+
+func newLogits(who string, row int, z []float32, tau float64) (logits, error) {
+	top := math.Inf(-1)
+	for v, x := range z {
+		if x != x || x > math.MaxFloat32 {
+			return logits{}, fmt.Errorf("rloo: row %d of the %s: logit %d is %v", row, who, v, x)
+		}
+		top = max(top, float64(x))
+	}
+	if math.IsInf(top, -1) {
+		return logits{}, fmt.Errorf("rloo: row %d of the %s: all %d logits are -Inf", row, who, len(z))
+	}
+	l, sum := logits{z: z, top: top, inv: 1 / tau}, 0.0
+	for _, x := range z {
+		sum += math.Exp((float64(x) - top) * l.inv)
+	}
+	l.logZ = math.Log(sum)
+	return l, nil
+}
+
+func (l logits) logp(v int) float64 { return (float64(l.z[v])-l.top)*l.inv - l.logZ }
+
+// jsdRow is one row of a divergence.
+type jsdRow struct {
+	s, t                   logits
+	beta, logBeta, logRest float64 // β, log β, log(1 − β)
+}
+
+// sum returns the divergence, and the mean under S of what [jsdRow.slope] gives.
+func (r jsdRow) sum() (value, mean float64) {
+	var kt, ks float64 // Σ of KL(T‖·) and KL(S‖·), every term ≥ 0
+	for v := range r.s.z {
+		ls, lt := r.s.logp(v), r.t.logp(v)
+		s, t := math.Exp(ls), math.Exp(lt)
+		if math.IsInf(ls, -1) && math.IsInf(lt, -1) {
+			continue
+		}
+		switch {
+		case r.beta == 0:
+			kt += klTerm(t, s, lt-ls)
+		case r.beta == 1:
+			ks += klTerm(s, t, ls-lt)
+		default:
+			m := r.beta*t + (1-r.beta)*s
+			lm := num.LogAddExp(r.logBeta+lt, r.logRest+ls)
+			kt += r.mixTerm(t, m, lt-lm, 1-r.beta, ls-lt)
+			ks += r.mixTerm(s, m, ls-lm, r.beta, lt-ls)
+		}
+	}
+	switch r.beta {
+	case 0:
+		return kt, 0
+	case 1:
+		return ks, ks
+	}
+	return r.beta*kt + (1-r.beta)*ks, ks
+}
+
+// klTerm is p·l − p + q, l = log(p/q).
+func klTerm(p, q, l float64) float64 {
+	switch {
+	case p == 0 && !math.IsInf(l, 1):
+		return q
+	case math.Abs(l) < 1:
+		return p * expm1MinusX(-l)
+	case math.IsInf(l, 1):
+		return l
+	}
+	return p*l + (q - p)
+}
+
+// mixTerm is p·l − p + m for the mixture m = (1 − c)·p + c·q, l = log(p/m) and d = log(q/p).
+// Near each other m/p − 1 = c·(e^d − 1) is accurate, and l from two logarithms is not.
+func (r jsdRow) mixTerm(p, m, l, c, d float64) float64 {
+	if p == 0 {
+		return m
+	}
+	if math.Abs(d) < 1 {
+		return p * expm1MinusX(logMix(c, d))
+	}
+	return p*l + (m - p)
+}
+
+// logMix is log((1 − c) + c·e^d).
+func logMix(c, d float64) float64 { return math.Log1p(c * math.Expm1(d)) }
+
+// slope is log(S_v/M_v), or log(S_v/T_v) at β = 1.
+func (r jsdRow) slope(ls, lt float64) float64 {
+	switch d := lt - ls; {
+	case r.beta == 1:
+		return -d
+	case math.Abs(d) < 1:
+		return -logMix(r.beta, d)
+	}
+	return ls - num.LogAddExp(r.logBeta+lt, r.logRest+ls)
+}
+
+// gradient stores the derivatives times scale in dst, which may be a row of logits.
+func (r jsdRow) gradient(dst []float32, mean, scale float64) error {
+	for v := range dst {
+		ls, lt := r.s.logp(v), r.t.logp(v)
+		s := math.Exp(ls)
+		var g float64
+		switch {
+		case r.beta == 0:
+			if g = s - math.Exp(lt); math.Abs(lt-ls) < 1 {
+				g = -s * math.Expm1(lt-ls)
+			}
+		case s > 0:
+			g = s * (r.slope(ls, lt) - mean)
+			if r.beta < 1 {
+				g *= 1 - r.beta
+			}
+		}
+		if g *= scale; !(math.Abs(g) <= math.MaxFloat32) {
+			return fmt.Errorf("derivative %d is %v", v, g)
+		}
+		dst[v] = float32(g)
+	}
+	return nil
+}

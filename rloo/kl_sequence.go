@@ -1,0 +1,181 @@
+package rloo
+
+import "fmt"
+
+// SequenceSum stores the weights of the full gradient of E_π[Σ_t f_t] for a quantity f_t of
+// the next-token distribution after y_<t that the backend computes and differentiates
+// exactly: KL(π(·|y_<t)‖π_ref(·|y_<t)), whose sum is KL(π‖π_ref) of sequences, and the entropy,
+// whose sum is the entropy of sequences. Σ_t f_t along samples is their Rao–Blackwellised
+// value, of less variance than k1 or −log π. Its derivative alone drops that the prefixes
+// depend on π, too:
+//
+//	∇ E_π[Σ_t f_t] = E_π[Σ_t ∇f_t + Σ_t f_t·∇ log π(y_<t)]
+//	               = E_π[Σ_t ∇f_t + Σ_t (Σ_{u>t} f_u − b_t)·∇ log π(y_t)]
+//
+// dstF gets the weights of f_t (policy.TokenStats.KL or .Entropy), 1 at tokens that count,
+// and dstLogProb those of log π(y_t): a reverse cumulative sum, less the mean over the other
+// replies of the prompt at the same place. Divide by the number of replies. A group of one
+// has no baseline. dstLogProb may be f, dstF not.
+//
+// f that is not finite is an error that names its index, as are dependent groups. It panics
+// on different lengths.
+func SequenceSum(dstLogProb, dstF, f []float64, l Layout, g Groups) error {
+	if len(dstF) != len(dstLogProb) || len(f) != len(dstLogProb) {
+		panic(badLength)
+	}
+	err := l.fill(dstLogProb, func(p int) (float64, error) {
+		if !isFinite(f[p]) {
+			return 0, fmt.Errorf("rloo: f[%d] = %v, must be finite", p, f[p])
+		}
+		return f[p], nil
+	})
+	if err != nil {
+		return err
+	}
+	l.after(dstLogProb)
+	if err := l.leaveOneOut(dstLogProb, g); err != nil {
+		return err
+	}
+	return l.fill(dstF, func(int) (float64, error) { return 1, nil })
+}
+
+// Entropy stores in dst the weights that estimate the gradient of the entropy of sequences
+// from log π alone,
+//
+//	∇ H(π) = −E_π[Σ_t (Σ_{u≥t} log π(y_u) − b_t)·∇ log π(y_t)]
+//
+// with the baseline of [ReverseKL], whose errors and panics it has. Where the backend has
+// exact entropies, [SequenceSum] has less variance.
+func Entropy(dst, logp []float64, l Layout, g Groups) error {
+	if len(logp) != len(dst) {
+		panic(badLength)
+	}
+	err := l.fill(dst, func(p int) (float64, error) {
+		if !isFinite(logp[p]) {
+			return 0, fmt.Errorf("rloo: logp[%d] = %v, must be finite", p, logp[p])
+		}
+		return -logp[p], nil
+	})
+	if err != nil {
+		return err
+	}
+	l.toGo(dst, 1)
+	return l.leaveOneOut(dst, g)
+}
+
+// toGo replaces v_t by Σ_{u≥t} γ^{n}·v_u, with n the counted tokens from t to u. Masked
+// positions, whose v is 0, get the sum of what follows them.
+func (l Layout) toGo(v []float64, discount float64) {
+	for i := range l.check(len(v)) {
+		lo, hi := l.reply(i)
+		sum := 0.0
+		for p := hi - 1; p >= lo; p-- {
+			if l.counts(p) {
+				sum *= discount
+			}
+			sum += v[p]
+			v[p] = sum
+		}
+	}
+}
+
+// after replaces v_t by Σ_{u>t} v_u.
+func (l Layout) after(v []float64) {
+	for i := range l.check(len(v)) {
+		lo, hi := l.reply(i)
+		sum := 0.0
+		for p := hi - 1; p >= lo; p-- {
+			v[p], sum = sum, sum+v[p]
+		}
+	}
+}
+
+// leaveOneOut subtracts from each element that counts the mean over the other replies of its
+// group at the same place, counted in elements that count; replies that have ended count
+// there as 0. The place of a token does not depend on the token, and so neither does its
+// baseline. Masked elements become 0. A group of one is left as it is.
+func (l Layout) leaveOneOut(v []float64, g Groups) error {
+	n := l.check(len(v))
+	g.check(n)
+	if g.Dependent {
+		return ErrDependent
+	}
+	l.compact(v)
+	for i := range g.Len(n) {
+		first, end := g.Group(i)
+		m := float64(end - first)
+		if m < 2 {
+			continue
+		}
+		longest := 0
+		for s := first; s < end; s++ {
+			lo, hi := l.reply(s)
+			longest = max(longest, hi-lo)
+		}
+		for t := range longest {
+			// Differences to one element, as in LeaveOneOut: equal ones give exactly 0.
+			base, sum := l.at(v, first, t), 0.0
+			for s := first + 1; s < end; s++ {
+				sum += l.at(v, s, t) - base
+			}
+			mean := sum / m
+			for s := first; s < end; s++ {
+				if lo, hi := l.reply(s); lo+t < hi {
+					v[lo+t] = (v[lo+t] - base - mean) * (m / (m - 1))
+				}
+			}
+		}
+	}
+	l.expand(v)
+	return nil
+}
+
+// compact moves the elements of each reply that count to its front, and fills up with 0.
+func (l Layout) compact(v []float64) {
+	if l.Mask == nil {
+		return
+	}
+	for i := range l.check(len(v)) {
+		lo, hi := l.reply(i)
+		at := lo
+		for p := lo; p < hi; p++ {
+			if l.Mask[p] {
+				v[at] = v[p]
+				at++
+			}
+		}
+		clear(v[at:hi])
+	}
+}
+
+// expand moves them back.
+func (l Layout) expand(v []float64) {
+	if l.Mask == nil {
+		return
+	}
+	for i := range l.check(len(v)) {
+		lo, hi := l.reply(i)
+		at := lo
+		for _, counts := range l.Mask[lo:hi] {
+			if counts {
+				at++
+			}
+		}
+		for p := hi - 1; p >= lo; p-- {
+			if !l.Mask[p] {
+				v[p] = 0
+				continue
+			}
+			at--
+			v[p] = v[at]
+		}
+	}
+}
+
+// at returns element t of reply s, or 0 if it has ended.
+func (l Layout) at(v []float64, s, t int) float64 {
+	if lo, hi := l.reply(s); lo+t < hi {
+		return v[lo+t]
+	}
+	return 0
+}
