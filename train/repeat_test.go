@@ -137,34 +137,34 @@ func hoardingRun(dir string, steps int, tick func()) (*toy, *loop) {
 // TestRepeatResume cancels a run with repeats at each of its ticks, in the middle of a batch's
 // updates too. It ends in the same bits when it is resumed.
 func TestRepeatResume(t *testing.T) {
-	for _, steps := range []int{9, 8} { // 8: the last batch has two updates
+	for _, steps := range []int{6, 5} { // 5: the last batch has two updates
 		ticks := 0
 		toy, l := hoardingRun(t.TempDir(), steps, func() { ticks++ })
 		h := run(t, l)
 		want, params := outcomeOf(t, l, h), toy.Params()
 		for at := range ticks {
-			for _, every := range []int{0, 2} {
-				dir := t.TempDir()
-				stopped, cancel := context.WithCancel(ctx)
-				n := 0
-				_, l := hoardingRun(dir, steps, func() {
-					if n == at {
-						cancel()
-					}
-					n++
-				})
-				l.CheckpointEvery = every
-				h, err := l.Run(stopped)
-				toy, again := hoardingRun(dir, steps, func() {})
-				if err != nil {
-					require.ErrorIs(t, err, context.Canceled)
-					require.FileExists(t, l.Checkpoint)
-					h = run(t, again)
-					require.Equal(t, params, toy.Params(), "cancelled at tick %d", at)
+			dir := t.TempDir()
+			stopped, cancel := context.WithCancel(ctx)
+			n := 0
+			_, l := hoardingRun(dir, steps, func() {
+				if n == at {
+					cancel()
 				}
-				require.True(t, reflect.DeepEqual(want, outcomeOf(t, l, h)), "cancelled at tick %d of %d", at, steps)
-				cancel()
+				n++
+			})
+			if at%2 == 0 {
+				l.CheckpointEvery = 0 // it is the cancellation that saves
 			}
+			h, err := l.Run(stopped)
+			toy, again := hoardingRun(dir, steps, func() {})
+			if err != nil {
+				require.ErrorIs(t, err, context.Canceled)
+				require.FileExists(t, l.Checkpoint)
+				h = run(t, again)
+				require.Equal(t, params, toy.Params(), "cancelled at tick %d", at)
+			}
+			require.True(t, reflect.DeepEqual(want, outcomeOf(t, l, h)), "cancelled at tick %d of %d", at, steps)
+			cancel()
 		}
 	}
 }

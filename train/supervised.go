@@ -48,12 +48,9 @@ func (t *Supervised[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ pol
 	if err := t.pass.Forward(ctx, t.logp, b.X, b.Chosen); err != nil {
 		return rowError(b, err, 1)
 	}
-	if i := slices.IndexFunc(t.logp, notFinite); i >= 0 {
-		return rowError(b, &loss.InputError{Field: "Chosen", Index: i, Value: t.logp[i], Reason: "not finite"}, 1)
-	}
-	total, err := loss.NLL{}.Eval(nil, t.w, t.logp)
+	total, err := likelihood(t.w, t.logp)
 	if err != nil {
-		return err
+		return rowError(b, err, 1)
 	}
 	if b.ChosenLen != nil {
 		tokens := 0
@@ -69,3 +66,11 @@ func (t *Supervised[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ pol
 
 // Describe implements [Describer].
 func (t *Supervised[X, Y]) Describe() string { return fmt.Sprintf("TokensPerRow=%v", t.TokensPerRow) }
+
+// likelihood is loss.NLL of replies that must have a probability.
+func likelihood(grad, logp []float64) (loss.Total, error) {
+	if i := slices.IndexFunc(logp, notFinite); i >= 0 {
+		return loss.Total{}, &loss.InputError{Field: "Chosen", Index: i, Value: logp[i], Reason: "not finite"}
+	}
+	return loss.NLL{}.Eval(nil, grad, logp)
+}
