@@ -63,10 +63,10 @@ func (l AOT) Eval(dst PairsOut, b Pairs) (Total, error) {
 		}
 		rc, rr := c-b.RefChosen[i], b.Rejected[i]-b.RefRejected[i]
 		if rc != rc {
-			return Total{}, &InputError{"Chosen", i, c, zeroOverZero}
+			return Total{}, &InputError{"Chosen", i, c, zeroOverZero("RefChosen")}
 		}
 		if rr != rr {
-			return Total{}, &InputError{"Rejected", i, b.Rejected[i], zeroOverZero}
+			return Total{}, &InputError{"Rejected", i, b.Rejected[i], zeroOverZero("RefRejected")}
 		}
 		q.above, q.below = append(q.above, ranked{u, i}), append(q.below, ranked{v, i})
 		store(dst.RewardChosen, i, l.Beta*rc)

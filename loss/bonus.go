@@ -33,7 +33,8 @@ func (l XPO) Eval(dst, grad, logp []float64) (Total, error) {
 // chosen replies of the data or those of another policy to compete with (Cen et al. 2024,
 // arXiv:2405.19320). It is added to the [DPO] loss with the same β. The online form is also
 // the term of SELM (Zhang et al. 2024, arXiv:2405.19332). The reference adds a constant to
-// the loss and nothing to the derivative.
+// the loss and nothing to the derivative. By itself the online form is unbounded below, and
+// the offline form has the distribution of the calibration replies as its minimiser.
 //
 // Alpha is finite and not negative, Beta positive; the zero value of Offline is online.
 type VPO struct {
@@ -69,7 +70,7 @@ func bonus(dst, grad, logp, ref []float64, a float64) (Total, error) {
 		v := lp
 		if ref != nil {
 			if v -= ref[i]; v != v {
-				return Total{}, &InputError{"LogProb", i, lp, zeroOverZero}
+				return Total{}, &InputError{"LogProb", i, lp, zeroOverZero("Ref")}
 			}
 		}
 		v = product(a, v)

@@ -126,7 +126,11 @@ func scoreSide[S Score](s, ds []float64, score S, b Pairs, chosen bool, lo int) 
 	}
 	var in *InputError
 	if errors.As(err, &in) {
-		return &InputError{b.name(chosen, in.Field), in.Index + lo, in.Value, in.Reason}
+		reason := in.Reason
+		if reason == zeroOverZero("Ref") {
+			reason = zeroOverZero(b.name(chosen, "Ref"))
+		}
+		return &InputError{b.name(chosen, in.Field), in.Index + lo, in.Value, reason}
 	}
 	return err
 }

@@ -80,7 +80,7 @@ func MismatchKL(logp, ref []float64) (float64, error) {
 	for i, lp := range logp {
 		d := lp - ref[i]
 		if d != d {
-			return 0, &InputError{"MismatchLogProb", i, lp, zeroOverZero}
+			return 0, &InputError{"MismatchLogProb", i, lp, zeroOverZero("MismatchRef")}
 		}
 		if s := sum + d; s != s {
 			return 0, &InputError{"MismatchLogProb", i, lp, fmt.Sprintf("its log-ratio %v and the sum of the others %v have no mean", d, sum)}

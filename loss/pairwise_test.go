@@ -206,7 +206,15 @@ func TestPairwiseErrorNamesBothFields(t *testing.T) {
 	b = onePair(0, 0)
 	b.Chosen[0], b.RefChosen[0] = -inf, -inf
 	_, err = loss.DPO{Beta: 1}.Eval(loss.PairsOut{}, b)
-	assert.EqualError(t, err, "loss: Chosen[0] = -Inf: 0/0: the reference's probability is 0 too")
+	assert.EqualError(t, err, "loss: Chosen[0] = -Inf: 0/0: RefChosen is -Inf too")
+	b = onePair(0, 0)
+	b.Rejected[0], b.RefRejected[0] = -inf, -inf
+	_, err = loss.DPO{Beta: 1}.Eval(loss.PairsOut{}, b)
+	assert.EqualError(t, err, "loss: Rejected[0] = -Inf: 0/0: RefRejected is -Inf too")
+	_, err = loss.AOT{Beta: 1}.Eval(loss.PairsOut{}, b)
+	assert.ErrorContains(t, err, "RefRejected is -Inf too")
+	_, err = loss.MismatchKL([]float64{-inf}, []float64{-inf})
+	assert.EqualError(t, err, "loss: MismatchLogProb[0] = -Inf: 0/0: MismatchRef is -Inf too")
 }
 
 func TestPairwiseLengthErrors(t *testing.T) {

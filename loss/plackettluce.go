@@ -90,7 +90,7 @@ func rankings(dst RankingsOut, v, ref []float64, begin []int, beta float64, top 
 				s[k] -= ref[lo+k]
 			}
 			if s[k] != s[k] {
-				return Total{}, &InputError{"LogProb", lo + k, v[lo+k], zeroOverZero}
+				return Total{}, &InputError{"LogProb", lo + k, v[lo+k], zeroOverZero("Ref")}
 			}
 			s[k] *= beta
 			store(dst.Reward, lo+k, s[k])

@@ -36,13 +36,15 @@ func (LogRatio) Score(s, ds []float64, r Responses) error {
 	for i, lp := range r.LogProb {
 		s[i], ds[i] = lp-r.Ref[i], 1
 		if s[i] != s[i] {
-			return &InputError{"LogProb", i, lp, zeroOverZero}
+			return &InputError{"LogProb", i, lp, zeroOverZero("Ref")}
 		}
 	}
 	return nil
 }
 
-const zeroOverZero = "0/0: the reference's probability is 0 too"
+// zeroOverZero is why a log-ratio of −Inf and −Inf is an error; ref is the other field, at the
+// same index.
+func zeroOverZero(ref string) string { return "0/0: " + ref + " is -Inf too" }
 
 // Log implements [WideScore]; nothing overflows here.
 func (LogRatio) Log(s, ds []float64, r Responses) {
