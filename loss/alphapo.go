@@ -40,7 +40,9 @@ func (a AlphaReward) Log(s, ds []float64, r Responses) {
 //	−log σ(β·s(y⁺) − β·s(y⁻) − γ),   s = (1 − p̄^{−α})/α
 //
 // (Gupta et al. 2025, arXiv:2501.03884). α bends the reward: α > 0 makes it
-// steeper where replies are unlikely, α < 0 where they are likely; α = 0 is SimPO.
+// steeper where replies are unlikely, α < 0 where they are likely; α = 0 is SimPO. For γ = 0
+// soft labels with odds e^{r⁺−r⁻} have their minimiser where β·s is r plus a constant, if
+// there is such a policy; deterministic labels have none.
 //
 // Beta must be positive, Gamma and Alpha finite. It uses Chosen, Rejected, ChosenLen,
 // RejectedLen and Weight of [Pairs].

@@ -21,6 +21,10 @@ type Rewards struct {
 // pair where given (Touvron et al. 2023, arXiv:2307.09288, equation 2). Preferences leave
 // a reward free up to a constant per prompt; Center ≥ 0 pins it by a penalty on the sum
 // (Eisenstein et al. 2023, arXiv:2312.09244), 0 leaves it free.
+//
+// Soft labels on pairs that connect all replies have a minimiser that is unique up to that
+// constant: the rewards they follow. Center > 0 makes it unique and pulls rewards towards 0.
+// Where labels are deterministic and Center = 0 there is none; rewards grow for ever.
 type BradleyTerry struct {
 	Center float64
 }

@@ -9,6 +9,10 @@ package loss
 // where α = 1 and the term is a sum over tokens; TRL takes the mean over all tokens of a
 // batch, which no sum over pairs can be). NLLOver must be set: Sum is the paper's.
 //
+// Soft labels have a unique minimiser, π ∝ e^{r/β} for α = 0 where they follow
+// Bradley–Terry with reward r, and for α > 0 one that leans to what is chosen often.
+// Deterministic labels have none.
+//
 // Beta must be positive, Alpha finite and not negative, LabelSmoothing in [0, ½). It uses
 // Chosen, Rejected and Weight of [Pairs], and ChosenLen for means.
 type CPO struct {

@@ -11,7 +11,9 @@ package loss
 //
 // It trains on fixed pairs and is bounded by nothing where they do not reach: unless they
 // cover every policy, KL(π‖π_ref) can grow without limit ([HyPO] adds what is missing).
-// For ε = 0 and a deterministic label there is no minimiser; margins grow for ever.
+// Soft labels that follow Bradley–Terry with reward r, on pairs that connect all replies, have
+// the unique minimiser π ∝ π_ref·e^{r/β} for ε = 0. For ε = 0 and a deterministic label there
+// is none; margins grow for ever.
 //
 // Beta must be positive; 0.1 is common. LabelSmoothing is in [0, ½). It uses Chosen,
 // Rejected, RefChosen and RefRejected of [Pairs].

@@ -17,6 +17,8 @@ type Weighted struct {
 // are those of the sum; implicit rewards, Correct, Ties, Clipped and Flat are those of the
 // first term. A term of weight 0 is evaluated, for its errors, and adds nothing.
 //
+// The minimiser of the sum, where there is one, is in general that of none of the terms.
+//
 // What the batch must hold, and what Weight, Margin and Win of [Pairs] do, is up to the
 // terms. An MPO is [Coupled] if one of them is. A value that no one changes is safe for
 // concurrent use.

@@ -1,7 +1,7 @@
 package loss
 
 // NLL is the negative log-likelihood of demonstrations, −log π(y|x): supervised
-// fine-tuning.
+// fine-tuning. Its minimiser is the distribution of the demonstrations.
 type NLL struct{}
 
 // Eval stores the loss of each reply in dst and its derivative, −1, in grad; either may

@@ -4,7 +4,8 @@ package loss
 // chosen replies of pairs, for weighted sums such as [MPO] and [RPO]: supervised
 // fine-tuning on what was preferred. Over must be set: published objectives differ.
 //
-// It uses Chosen, ChosenLen for means, and Weight of [Pairs]. Nothing is compared, so there
+// By itself its minimiser is the distribution of the chosen replies, for means weighted by
+// 1/|y|. It uses Chosen, ChosenLen for means, and Weight of [Pairs]. Nothing is compared, so there
 // are no implicit rewards (0), Correct and Ties stay 0, and so do derivatives for a reference.
 type ChosenNLL struct{ Over LogRatioOf }
 

@@ -37,6 +37,10 @@ const noOdds = "a probability above 1 has no odds"
 // mean of token probabilities, so −log p̄⁺ is the mean NLL per token of the reply; TRL's mean
 // counts the tokens of the prompt too.
 //
+// Soft labels by which every reply is chosen at times have a minimiser, since the likelihood
+// keeps all of them possible. It is not that of the contrast alone, at which the odds of p̄ are
+// e^{r−Z}. Deterministic labels have none.
+//
 // Lambda is finite and not negative. Implicit rewards are the log-odds. A chosen reply with
 // p̄ = 1 is legal; if both have it, their odds have no ratio, which is an error. It uses
 // Chosen, Rejected, ChosenLen, RejectedLen and Weight of [Pairs].

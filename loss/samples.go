@@ -64,7 +64,7 @@ func (l RLHF) Eval(dst SamplesOut, s Samples) (Total, error) {
 
 // KLPenalty is λ·KL(π‖π_ref) estimated from samples of π: each sample's loss is λ·ℓ, and
 // the weights are λ times the leave-one-out advantages of ℓ. It is the online term of
-// [HyPO], and needs no reward.
+// [HyPO], and needs no reward. Its minimiser is π_ref.
 //
 // Lambda is finite and not negative.
 type KLPenalty struct {

@@ -23,6 +23,9 @@ type TDPO1 struct{ Beta float64 }
 // driven (Zeng et al. 2024, arXiv:2404.11999; as the authors' code, which reports rewards with
 // α = 1, here with the α of the loss). Alpha = 0 is [DPO].
 //
+// Because of sg its derivatives are those of no function of the policy, so that there is no
+// minimiser to speak of. For deterministic labels margins grow for ever.
+//
 // Beta must be positive; 0.1 is common. Alpha is finite and not negative; 0.5 in the paper. It
 // uses LogProb, Ref and KL of [TokenPairs].
 type TDPO2 struct {

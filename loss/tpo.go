@@ -7,7 +7,8 @@ package loss
 //
 // (Saeidi et al. 2024, arXiv:2405.16681), smoothed as [DPO] where LabelSmoothing > 0.
 // NLLOver says whether the second term is a sum over tokens or their mean, and must be set;
-// TRL takes the mean over all tokens of a batch.
+// TRL takes the mean over all tokens of a batch. Minimisers are as for [CPO], with the
+// imitated replies for the chosen ones: unique for soft labels.
 //
 // Beta must be positive, Alpha finite and not negative. It uses Chosen, Rejected, Gold and
 // Weight of [Triples], and GoldLen for means.
@@ -30,7 +31,8 @@ func (l TPO) Eval(dst TriplesOut, b Triples) (Total, error) {
 //
 //	−log σ(β·log π(y⁺)/|y⁺| − β·log π(y⁻)/|y⁻| − γ) − α·log π(y*)
 //
-// (Saeidi et al. 2024, arXiv:2405.16681, TPO-L).
+// (Saeidi et al. 2024, arXiv:2405.16681, TPO-L). For α = 0 it is [SimPO]; α > 0 moves the
+// minimiser of soft labels towards the gold replies.
 //
 // Beta must be positive, Gamma finite, Alpha finite and not negative. It uses Chosen,
 // Rejected, ChosenLen, RejectedLen, Gold and Weight of [Triples], and GoldLen for means.
