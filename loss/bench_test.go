@@ -40,12 +40,21 @@ func BenchmarkCurvature(b *testing.B) {
 	}
 }
 
-func BenchmarkTPO(b *testing.B) {
+func BenchmarkTriples(b *testing.B) {
+	for _, l := range triplewise {
+		b.Run(l.name, func(b *testing.B) {
+			for _, n := range sizes {
+				t, out := randomTriples(1, n, 3), triplesOut(n)
+				bench(b, n, func() error { _, err := l.eval(out, t); return err })
+			}
+		})
+	}
+}
+
+func BenchmarkChosenNLL(b *testing.B) {
 	for _, n := range sizes {
-		p := randomPairs(1, n, 3)
-		t := loss.Triples{Pairs: p, Gold: p.RefChosen}
-		out := loss.TriplesOut{PairsOut: pairsOut(n), Gold: make([]float64, n)}
-		bench(b, n, func() error { _, err := loss.TPO{Beta: 0.1, Alpha: 1, NLLOver: loss.Sum}.Eval(out, t); return err })
+		p, out := randomPairs(1, n, 3), pairsOut(n)
+		bench(b, n, func() error { _, err := loss.ChosenNLL{Over: loss.Mean}.Eval(out, p); return err })
 	}
 }
 
@@ -53,6 +62,14 @@ func BenchmarkXPO(b *testing.B) {
 	for _, n := range sizes {
 		p, out := randomPairs(1, n, 3), pairsOut(n)
 		bench(b, n, func() error { _, err := loss.XPO{Alpha: 1e-5}.Eval(out.Loss, out.Chosen, p.Chosen); return err })
+	}
+}
+
+func BenchmarkVPO(b *testing.B) {
+	for _, n := range sizes {
+		p, out := randomPairs(1, n, 3), pairsOut(n)
+		l := loss.VPO{Alpha: 1e-5, Beta: 0.1}
+		bench(b, n, func() error { _, err := l.Eval(out.Loss, out.Chosen, p.Chosen, p.RefChosen); return err })
 	}
 }
 

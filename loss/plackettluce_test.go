@@ -315,7 +315,12 @@ func BenchmarkPlackettLuce(b *testing.B) {
 	for _, n := range sizes {
 		r := randomRankings(1, n/4, 3)
 		out := rankingsOut(n/4, len(r.Ref))
-		bench(b, n, func() error { _, err := loss.PlackettLuceDPO{Beta: 0.1}.Eval(out, r); return err })
+		b.Run("DPO", func(b *testing.B) {
+			bench(b, n, func() error { _, err := loss.PlackettLuceDPO{Beta: 0.1}.Eval(out, r); return err })
+		})
+		b.Run("rewards", func(b *testing.B) {
+			bench(b, n, func() error { _, err := loss.PlackettLuce{}.Eval(out, r.LogProb, r.Begin); return err })
+		})
 	}
 }
 
