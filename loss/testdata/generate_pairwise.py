@@ -1,7 +1,7 @@
 """Writes pairwise.json and pairwise_peers.json. The tests only read those; nobody needs to run this.
 
     pip install -r requirements.txt
-    python generate_pairwise.py                # an hour
+    python generate_pairwise.py                # eight minutes
     python generate_pairwise.py AlphaPO ORPO   # these groups of pairwise.json only
 
 pairwise.json: mpmath evaluates each definition, term by term and from probabilities, with as many digits as the
