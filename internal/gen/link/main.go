@@ -1,0 +1,136 @@
+// Program link writes the assembly of package link: its logistic.go, operation by operation.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+func main() {
+	ConstraintExpr("!purego")
+	constants()
+	for _, v := range []isa{avx2{}, avx512{}} {
+		smoothed(v)
+		logRatios(v)
+	}
+	Generate()
+}
+
+// smoothed writes regular: turns until one has an element that is not regular.
+func smoothed(v isa) {
+	TEXT("regular"+v.Name(), NOSPLIT, "func(value, slope, z *float64, n int, epsilon float64) int")
+	Pragma("noescape")
+	Doc("regular" + v.Name() + " is regular for whole turns of eight elements.")
+	value, slope, arg := pointer("value"), pointer("slope"), pointer("z")
+	turns(v, func(t turn) {
+		z := make([]vectors, len(t.groups))
+		for n, g := range t.groups {
+			z[n] = g.load(t.at(arg, g))
+		}
+		y := t.far(z)
+		for n, g := range t.groups {
+			val, slp := link(g, z[n], y[n])
+			g.store(val, t.at(value, g))
+			g.store(slp, t.at(slope, g))
+		}
+	})
+}
+
+// logRatios writes the whole objective, from log-probabilities to derivatives and sums.
+func logRatios(v isa) {
+	TEXT("logRatios"+v.Name(), NOSPLIT, "func(value, dChosen, dRejected, chosen, rejected, refChosen, refRejected *float64, "+
+		"n int, beta, epsilon float64, sums *[8]float64, counts *[3]int) int")
+	Pragma("noescape")
+	Doc("logRatios" + v.Name() + " is logRatios for whole turns of eight elements.")
+	value, dChosen, dRejected := pointer("value"), pointer("dChosen"), pointer("dRejected")
+	chosen, rejected := pointer("chosen"), pointer("rejected")
+	refChosen, refRejected := pointer("refChosen"), pointer("refRejected")
+	turns(v, func(t turn) {
+		d, z := make([]vectors, len(t.groups)), make([]vectors, len(t.groups))
+		for n, g := range t.groups {
+			c := g.sub(g.load(t.at(chosen, g)), t.at(refChosen, g))
+			r := g.sub(g.load(t.at(rejected, g)), t.at(refRejected, g))
+			d[n] = g.sub(c, r)
+			z[n] = g.mul(g.scalar(argument("beta")), d[n])
+		}
+		y := t.far(z)
+		counts, sums := pointer("counts"), pointer("sums")
+		for n, g := range t.groups {
+			g.tally(counts.Offset(0), g.compare(d[n], greater, constant("zero")))
+			g.tally(counts.Offset(8), g.compare(d[n], equal, constant("zero")))
+			val, slope := link(g, z[n], y[n])
+			g.store(val, t.at(value, g))
+			g.accumulate(sums, val)
+			g.tally(counts.Offset(16), g.compare(slope, equal, constant("zero")))
+			slope = g.mul(g.scalar(argument("beta")), slope)
+			g.store(slope, t.at(dChosen, g))
+			g.store(g.xor(slope, constant("sign")), t.at(dRejected, g))
+		}
+	})
+}
+
+func pointer(name string) Mem { return Mem{Base: Load(Param(name), GP64())} }
+
+// argument is the memory in which an argument came.
+func argument(name string) Mem {
+	b, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+// link is blend: value and slope at z, given y = −|z|.
+func link(g group, z, y vectors) (value, slope vectors) {
+	e := expNeg(g, y)
+	l := log1p(g, e)
+	q := g.div(g.whole("one"), g.add(e, constant("one")))
+	miss := g.choose(g.compare(z, greaterOrEqual, constant("zero")), g.mul(e, q), q)
+
+	value = g.add(g.max(g.xor(z, constant("sign")), constant("zero")), l)
+	flipped := g.add(g.max(z, constant("zero")), l)
+	epsilon := g.scalar(argument("epsilon"))
+	value = g.add(g.mul(value, g.sub(g.whole("one"), epsilon)), g.mul(flipped, epsilon))
+	return value, g.sub(epsilon, miss)
+}
+
+// expNeg is expNeg of −y.
+func expNeg(g group, y vectors) vectors {
+	t := g.add(g.mul(y, constant("log2E")), constant("round"))
+	n := g.sub(t, constant("round"))
+	r := g.sub(y, g.mul(n, constant("ln2Hi")))
+	r = g.sub(r, g.mul(n, constant("ln2Lo")))
+	r2 := g.mul(r, r)
+	r4 := g.mul(r2, r2)
+	p := g.add(g.mul(r, constant("exp9")), constant("exp8"))
+	p = g.add(g.mul(p, r4), cubic(g, "exp4", r, r2))
+	p = g.add(g.mul(p, r4), cubic(g, "exp0", r, r2))
+	p = g.add(g.add(g.mul(p, r2), r), constant("one"))
+	return g.binary(op(VPADDQ), p, g.shift(t, 52))
+}
+
+// log1p is log1p of e.
+func log1p(g group, e vectors) vectors {
+	large := g.compare(e, greater, constant("sqrt2Less1"))
+	u := g.mul(g.sub(e, constant("one")), constant("half"))
+	u = g.choose(large, u, e)
+	s := g.div(u, g.add(u, constant("two")))
+	s2 := g.mul(s, s)
+	s4 := g.mul(s2, s2)
+	high := g.add(g.mul(s2, constant("log5")), constant("log4"))
+	high = g.add(g.mul(s4, constant("log6")), high)
+	q := g.add(g.mul(high, g.mul(s4, s4)), cubic(g, "log0", s2, s4))
+	half := g.mul(g.mul(u, u), constant("half"))
+	v := g.mul(g.add(g.mul(q, s2), half), s)
+	v = g.sub(u, g.sub(half, v))
+	large = g.compare(e, greater, constant("sqrt2Less1")) // again: a mask is worth a register
+	return g.add(v, g.choose(large, g.whole("ln2"), g.whole("zero")))
+}
+
+// cubic is cubic with the constant of the given name and the three after it.
+func cubic(g group, name string, x, x2 vectors) vectors {
+	c := names(name)
+	low := g.add(g.mul(x, constant(c[1])), constant(c[0]))
+	high := g.add(g.mul(x, constant(c[3])), constant(c[2]))
+	return g.add(g.mul(high, x2), low)
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// lanes is the number of partial sums: element i goes to sum i mod 8.
+const lanes = 8
+
+// turn is one turn of a loop: the vectors first … first+count−1 of each group go through an
+// operation together, one group after the other.
+type turn struct {
+	index  reg.GPVirtual // of its first element
+	groups []group
+	done   string // the label after the loops
+}
+
+// at is where the vectors of a group lie in a slice.
+func (t turn) at(slice Mem, g group) func(k int) Mem {
+	return func(k int) Mem { return slice.Idx(t.index, 8).Offset((g.first + k) * g.size()) }
+}
+
+// turns writes loops over whole turns. Two vectors of eight go together while there are so many, since the
+// operations of one must wait for each other; there are too few registers for two vectors of four.
+func turns(v isa, body func(t turn)) {
+	loops := [][]group{{{v, 0, 1}, {v, 1, 1}}}
+	if v.size() == 64 {
+		loops = [][]group{{{v, 0, 2}}, {{v, 0, 1}}}
+	}
+	n, i := Load(Param("n"), GP64()), GP64().(reg.GPVirtual)
+	XORQ(i, i)
+	for l, groups := range loops {
+		elements := 0
+		for _, g := range groups {
+			elements += g.count * g.size() / 8
+		}
+		start, end := fmt.Sprint("turn", elements), "done"
+		if l+1 < len(loops) {
+			end = fmt.Sprint("after", elements)
+		}
+		Label(start)
+		last := GP64()
+		LEAQ(Mem{Base: i, Disp: elements}, last)
+		CMPQ(last, n)
+		JGT(LabelRef(end))
+		body(turn{i, groups, "done"})
+		ADDQ(Imm(uint64(elements)), i)
+		JMP(LabelRef(start))
+		Label(end)
+	}
+	VZEROUPPER()
+	Store(i, ReturnIndex(0))
+	RET()
+}
+
+// far returns −|z|, and leaves the loops if one is less than −Far or not a number.
+func (t turn) far(z []vectors) []vectors {
+	bad := GP32()
+	XORL(bad, bad)
+	y := make([]vectors, len(z))
+	for n, g := range t.groups {
+		y[n] = g.or(z[n], constant("sign"))
+		for _, m := range g.compare(y[n], notGreaterOrEqual, constant("minusFar")) {
+			ORL(g.bits(m), bad)
+		}
+	}
+	TESTL(bad, bad)
+	JNE(LabelRef(t.done))
+	return y
+}
+
+// tally adds the number of true elements to a counter.
+func (g group) tally(counter Mem, masks []reg.Register) {
+	for _, m := range masks {
+		n := g.bits(m).As64()
+		POPCNTQ(n, n)
+		ADDQ(n, counter)
+	}
+}
+
+// accumulate adds vectors to the partial sums, in the order of their elements.
+func (g group) accumulate(sums Mem, v vectors) {
+	for k, r := range v {
+		lane := sums.Offset((g.first + k) * g.size() % (8 * lanes))
+		sum := g.reg()
+		VADDPD(lane, r, sum)
+		VMOVUPD(sum, lane)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// vectors go through each operation together: the chains of their operations are independent, so that
+// one computes while another waits.
+type vectors []reg.VecVirtual
+
+// group is count vectors of a turn, from number first on.
+type group struct {
+	isa
+	first, count int
+}
+
+func (g group) each(f func(k int) reg.VecVirtual) vectors {
+	all := make(vectors, g.count)
+	for k := range all {
+		all[k] = f(k)
+	}
+	return all
+}
+
+// binary applies an instruction with operands b, a, destination. b is vectors, memory that
+// is the same for all, or a function that gives the memory for each.
+func (g group) binary(instruction func(b, a, dst Op), a vectors, b any) vectors {
+	return g.each(func(k int) reg.VecVirtual {
+		dst := g.reg()
+		instruction(operand(b, k), a[k], dst)
+		return dst
+	})
+}
+
+func operand(b any, k int) Op {
+	switch b := b.(type) {
+	case vectors:
+		return b[k]
+	case func(int) Mem:
+		return b(k)
+	}
+	return b.(Mem)
+}
+
+// op fits an instruction of avo to binary.
+func op(instruction func(...Op)) func(b, a, dst Op) {
+	return func(b, a, dst Op) { instruction(b, a, dst) }
+}
+
+func (g group) add(a vectors, b any) vectors { return g.binary(op(VADDPD), a, b) }
+func (g group) sub(a vectors, b any) vectors { return g.binary(op(VSUBPD), a, b) }
+func (g group) mul(a vectors, b any) vectors { return g.binary(op(VMULPD), a, b) }
+func (g group) div(a vectors, b any) vectors { return g.binary(op(VDIVPD), a, b) }
+func (g group) max(a vectors, b any) vectors { return g.binary(op(VMAXPD), a, b) }
+func (g group) or(a vectors, b any) vectors  { return g.binary(g.isa.or, a, b) }
+func (g group) xor(a vectors, b any) vectors { return g.binary(g.isa.xor, a, b) }
+
+// shift moves the bits of v to the left.
+func (g group) shift(v vectors, bits uint64) vectors {
+	return g.each(func(k int) reg.VecVirtual {
+		dst := g.reg()
+		VPSLLQ(Imm(bits), v[k], dst)
+		return dst
+	})
+}
+
+func (g group) load(at func(k int) Mem) vectors {
+	return g.each(func(k int) reg.VecVirtual {
+		r := g.reg()
+		VMOVUPD(at(k), r)
+		return r
+	})
+}
+
+func (g group) store(v vectors, at func(k int) Mem) {
+	for k, r := range v {
+		VMOVUPD(r, at(k))
+	}
+}
+
+// scalar fills vectors with a number from memory, whole with a constant.
+func (g group) scalar(m Mem) vectors {
+	r := g.reg()
+	VBROADCASTSD(m, r)
+	return g.each(func(int) reg.VecVirtual { return r })
+}
+
+func (g group) whole(name string) vectors {
+	r := g.reg()
+	VMOVUPD(constant(name), r)
+	return g.each(func(int) reg.VecVirtual { return r })
+}
+
+func (g group) compare(a vectors, predicate Op, b any) []reg.Register {
+	masks := make([]reg.Register, g.count)
+	for k := range a {
+		masks[k] = g.isa.compare(predicate, operand(b, k), a[k])
+	}
+	return masks
+}
+
+func (g group) choose(masks []reg.Register, yes, no vectors) vectors {
+	return g.each(func(k int) reg.VecVirtual { return g.isa.choose(masks[k], yes[k], no[k]) })
+}

@@ -1,0 +1,28 @@
+// Package link evaluates the logistic link over slices: with vector instructions where the
+// processor has them, and everywhere with the same bits.
+//
+// # The function
+//
+// For a margin z and a smoothing ε,
+//
+//	value(z) = −(1−ε)·log σ(z) − ε·log σ(−z)
+//	slope(z) = ε − σ(−z)
+//
+// With a = |z| and e = e⁻ᵃ, both follow from three quantities:
+//
+//	−log σ(z) = max(−z, 0) + log(1+e),   −log σ(−z) = max(z, 0) + log(1+e)
+//	σ(−z) = e/(1+e) for z ≥ 0, 1/(1+e) for z < 0
+//
+// Arguments up to |z| = 708 are regular: e is a normal number, and the exponential and the
+// logarithm are polynomials (logistic.go, in Go). For all others, the infinities and NaN, the functions of
+// internal/num stand in.
+//
+// # The same bits
+//
+// The assembly evaluates the formulas of logistic.go operation by operation. None of them
+// fuses a multiplication with an addition: the Go code says so by converting each product
+// to float64, the one thing that keeps a compiler from it. Sums run in eight lanes, element i in lane i
+// mod 8, that [Fold] adds up in a fixed order. So the processor is not to be seen in a result.
+//
+// The assembly is written by the program in gen; go generate runs it.
+package link

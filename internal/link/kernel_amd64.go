@@ -1,0 +1,37 @@
+//go:build !purego
+
+package link
+
+import (
+	"unsafe"
+
+	"github.com/prefgrad/prefgrad/internal/cpu"
+)
+
+//go:generate go run -C ../gen ./link -pkg link -out ../link/logistic_amd64.s -stubs ../link/logistic_amd64.go
+
+// regular does what it can of Smoothed, in turns of eight elements: it ends before a turn
+// with an argument that is not regular, or when fewer are left, and returns their number.
+func regular(value, slope, z []float64, epsilon float64) int {
+	v, s, p := unsafe.SliceData(value), unsafe.SliceData(slope), unsafe.SliceData(z)
+	switch cpu.Best {
+	case cpu.AVX512:
+		return regularAVX512(v, s, p, len(z), epsilon)
+	case cpu.AVX2:
+		return regularAVX2(v, s, p, len(z), epsilon)
+	}
+	return 0
+}
+
+// logRatios does what it can of LogRatios, in turns of eight pairs, and returns their number.
+func logRatios(b Pairs, beta, epsilon float64, sums *[lanes]float64) (n int, counts [3]int) {
+	v, dc, dr := unsafe.SliceData(b.Value), unsafe.SliceData(b.DChosen), unsafe.SliceData(b.DRejected)
+	c, r, rc, rr := unsafe.SliceData(b.Chosen), unsafe.SliceData(b.Rejected), unsafe.SliceData(b.RefChosen), unsafe.SliceData(b.RefRejected)
+	switch cpu.Best {
+	case cpu.AVX512:
+		n = logRatiosAVX512(v, dc, dr, c, r, rc, rr, len(b.Value), beta, epsilon, sums, &counts)
+	case cpu.AVX2:
+		n = logRatiosAVX2(v, dc, dr, c, r, rc, rr, len(b.Value), beta, epsilon, sums, &counts)
+	}
+	return n, counts
+}

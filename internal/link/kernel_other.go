@@ -1,0 +1,9 @@
+//go:build !amd64 || purego
+
+package link
+
+func regular(value, slope, z []float64, epsilon float64) int { return 0 }
+
+func logRatios(b Pairs, beta, epsilon float64, sums *[lanes]float64) (n int, counts [3]int) {
+	return 0, counts
+}

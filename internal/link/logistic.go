@@ -1,0 +1,115 @@
+package link
+
+import (
+	"math"
+
+	"github.com/prefgrad/prefgrad/internal/num"
+)
+
+// Far is the largest |z| that is regular: beyond it e^−|z| is not a normal number.
+const Far = 708
+
+// Smoothed stores value(z[i]) and slope(z[i]) of the package comment for ε = epsilon in
+// value[i] and slope[i]; slope may be z. ε = 0 is the plain logistic link. value and slope are
+// as long as z. For ε > 0 the value at z = ±Inf is +Inf on both sides.
+func Smoothed(value, slope, z []float64, epsilon float64) {
+	value, slope = value[:len(z)], slope[:len(z)]
+	for i := 0; i < len(z); {
+		i += regular(value[i:], slope[i:], z[i:], epsilon)
+		// What stopped it: an argument that is not regular, or fewer than a vector.
+		for end := min(i+lanes, len(z)); i < end; i++ {
+			value[i], slope[i] = smoothed(z[i], epsilon)
+		}
+	}
+}
+
+// smoothed is Smoothed of one argument, whatever it is.
+func smoothed(z, epsilon float64) (value, slope float64) {
+	if a := math.Abs(z); a <= Far {
+		return blend(z, epsilon, a)
+	}
+	if epsilon == 0 {
+		return num.Softplus(-z), -num.Sigmoid(-z)
+	}
+	// Both terms are ≥ 0: nothing cancels, even at the infinities.
+	return (1-epsilon)*num.Softplus(-z) + epsilon*num.Softplus(z), epsilon - num.Sigmoid(-z)
+}
+
+// blend is the definition that the assembly repeats, for a = |z| ≤ Far.
+func blend(z, epsilon, a float64) (value, slope float64) {
+	e := expNeg(a)
+	l := log1p(e)
+	q := 1 / (1 + e)
+	miss := q // σ(−z)
+	if z >= 0 {
+		miss = e * q
+	}
+	value = float64((1-epsilon)*(max(-z, 0)+l)) + float64(epsilon*(max(z, 0)+l))
+	return value, epsilon - miss
+}
+
+// expNeg returns e⁻ᵃ for 0 ≤ a ≤ Far within 1.5 units in the last place. With n the integer
+// nearest to −a/log 2 and r = −a − n·log 2, |r| ≤ ½·log 2, it is 2ⁿ·(1 + r + r²·p(r)).
+func expNeg(a float64) float64 {
+	t := float64(a*negLog2E) + round
+	n := t - round // the integer, which stands in the low bits of t as well
+	r := -a - float64(n*ln2Hi)
+	r -= float64(n * ln2Lo)
+	r2 := float64(r * r)
+	r4 := float64(r2 * r2)
+	p := float64((float64((float64(exp9*r)+exp8)*r4)+cubic(exp4, exp5, exp6, exp7, r, r2))*r4) + cubic(exp0, exp1, exp2, exp3, r, r2)
+	y := float64(r2*p) + r
+	return math.Float64frombits(math.Float64bits(1+y) + math.Float64bits(t)<<52)
+}
+
+// log1p returns log(1+e) for 0 < e ≤ 1 within 2 units in the last place. For u = e, or (e − 1)/2 if e
+// is large, so that log(1+e) = log 2 + log(1+u), and s = u/(2+u), log(1+u) = 2·artanh s =
+// u − (u²/2 − s·(u²/2 + s²·q(s²))).
+func log1p(e float64) float64 {
+	u, whole := e, 0.0
+	if e > sqrt2Less1 {
+		u, whole = float64((e-1)*0.5), math.Ln2
+	}
+	s := u / (2 + u)
+	s2 := float64(s * s)
+	s4 := float64(s2 * s2)
+	high := float64(log6*s4) + (float64(log5*s2) + log4)
+	q := float64(high*float64(s4*s4)) + cubic(log0, log1, log2, log3, s2, s4)
+	half := float64(float64(u*u) * 0.5)
+	v := float64(s * (half + float64(s2*q)))
+	return whole + (u - (half - v))
+}
+
+// cubic returns a + b·x + (c + d·x)·x² for x2 = x².
+func cubic(a, b, c, d, x, x2 float64) float64 {
+	return float64((float64(d*x)+c)*x2) + (float64(b*x) + a)
+}
+
+// The polynomials are minimax: p of (e^r − 1 − r)/r² for |r| ≤ ½·log 2, with an error of
+// 4e-18·e^r, and q of (2·artanh √x − 2√x)/x^{3/2} for x ≤ 0.0295, of 3e-16.
+const (
+	round      = 0x1.8p52
+	negLog2E   = -math.Log2E
+	ln2Hi      = 0x1.62e42fefap-1 // log 2 to 36 bits: n·ln2Hi is exact
+	ln2Lo      = math.Ln2 - ln2Hi
+	sqrt2Less1 = math.Sqrt2 - 1
+
+	exp0 = 0x1.000000000000ap-1
+	exp1 = 0x1.55555555554f9p-3
+	exp2 = 0x1.555555555083ep-5
+	exp3 = 0x1.1111111127d0ep-7
+	exp4 = 0x1.6c16c18438b11p-10
+	exp5 = 0x1.a01a012a0f35cp-13
+	exp6 = 0x1.a01999e26209fp-16
+	exp7 = 0x1.71df25b30d420p-19
+	exp8 = 0x1.28ad9b8648615p-22
+	exp9 = 0x1.ad7f3ee5d2f80p-26
+
+	log0 = 0x1.5555555555558p-1
+	log1 = 0x1.999999999513fp-2
+	log2 = 0x1.2492492e1d0d9p-2
+	log3 = 0x1.c71c62b042dfcp-3
+	log4 = 0x1.7462c33b3e8d5p-3
+	log5 = 0x1.39fc8c6934224p-3
+	log6 = 0x1.2b6e3cf95421dp-3
+)
