@@ -22,9 +22,9 @@ type Rollouts struct {
 	// without a derivative: a truncated π_old/μ, for instance. Terms that have no advantage, a
 	// KL or an entropy, are not weighted.
 	Weight    []float64
-	Entropy   []float64 // H(π(·|x, y_<t)), nats, for entropy bonuses and masks
+	Entropy   []float64 // H(π(·|x, y_<t)), nats, for [EntropyBonus] and [TopEntropy]
 	Behaviour []float64 // log μ(y_t|x, y_<t), for masks; no loss reads it
-	Truncated []bool    // per reply, whether it was cut off, for masks; no loss reads it
+	Truncated []bool    // per reply, whether it was cut off, for [DropTruncated]; no loss reads it
 }
 
 // RolloutsOut receives what an objective makes of Rollouts; slices may be nil where not wanted.
@@ -98,3 +98,12 @@ func (o RolloutsOut) check(b Rollouts) {
 	sized(b.Len(), o.Loss)
 	sized(len(b.LogProb), o.LogProb, o.Entropy)
 }
+
+// advantaged panics without advantages.
+func (b Rollouts) advantaged() {
+	if b.Advantage == nil && len(b.LogProb) > 0 {
+		panic(noAdvantage)
+	}
+}
+
+const noAdvantage = "loss: Rollouts without Advantage, which the objective uses"
