@@ -33,6 +33,14 @@ func BenchmarkPairwise(b *testing.B) {
 	}
 }
 
+// BenchmarkDPO wants the sum and the derivatives, as training does.
+func BenchmarkDPO(b *testing.B) {
+	for _, n := range sizes {
+		p, out := randomPairs(1, n, 3), loss.PairsOut{Chosen: make([]float64, n), Rejected: make([]float64, n)}
+		bench(b, n, func() error { _, err := loss.DPO{Beta: 0.1}.Eval(out, p); return err })
+	}
+}
+
 func BenchmarkCurvature(b *testing.B) {
 	for _, n := range sizes {
 		p, dst := randomPairs(1, n, 3), make([]float64, n)

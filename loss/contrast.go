@@ -35,7 +35,7 @@ func (c Contrast) Curvature(dst []float64, b Pairs) error {
 	}
 	e := c.engine()
 	return curvature(engine[Score, Score, onMargin[CurvedLink]]{
-		e.chosen, e.rejected, onMargin[CurvedLink]{link: l, gamma: c.Gamma}, e.beta, e.reads, e.err}, dst, b)
+		e.chosen, e.rejected, onMargin[CurvedLink]{link: l, gamma: c.Gamma}, e.beta, e.reads, e.err, fused{}}, dst, b)
 }
 
 func (c Contrast) engine() engine[Score, Score, onMargin[Link]] {
@@ -56,7 +56,7 @@ type margined[S Score, L Link] = engine[S, S, onMargin[L]]
 // it with their own, since a value with fields allocates when it is put into an interface.
 // The first error, if there is one, is what evaluation returns.
 func compose[S Score, L Link](score S, link L, beta, gamma float64, errs ...error) margined[S, L] {
-	return margined[S, L]{score, score, onMargin[L]{link: link, gamma: gamma}, beta, readsWeight, cmp.Or(errs...)}
+	return margined[S, L]{score, score, onMargin[L]{link: link, gamma: gamma}, beta, readsWeight, cmp.Or(errs...), fused{}}
 }
 
 // onMargin evaluates a link on the margin of the two scores.

@@ -29,6 +29,8 @@ func (l DPO) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval(
 func (l DPO) Curvature(dst []float64, b Pairs) error { return curvature(l.parts(), dst, b) }
 
 func (l DPO) parts() margined[LogRatio, Smoothed] {
-	return compose(LogRatio{}, Smoothed{l.LabelSmoothing}, l.Beta, 0,
+	e := compose(LogRatio{}, Smoothed{l.LabelSmoothing}, l.Beta, 0,
 		positive("DPO.Beta", l.Beta), belowHalf("DPO.LabelSmoothing", l.LabelSmoothing))
+	e.fused = fused{true, l.LabelSmoothing}
+	return e
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/prefgrad/prefgrad/internal/link"
 )
 
 // engine evaluates a pairwise objective that is a function of one score per reply: a score
@@ -16,6 +18,7 @@ type engine[C, R Score, L linker] struct {
 	beta     float64
 	reads    reads
 	err      error // a parameter outside its range
+	fused    fused
 }
 
 // linker makes values and derivatives of the scores of a block.
@@ -57,9 +60,13 @@ func (e engine[C, R, L]) eval(dst PairsOut, b Pairs) (Total, error) {
 	w := pool.Get().(*scratch)
 	defer pool.Put(w)
 	w.clipped = 0
-	t := Total{Count: n}
+	t, sum := Total{Count: n}, compensated{}
 	for lo := 0; lo < n; lo += block {
 		m := min(block, n-lo)
+		if v, ok := e.fused.run(w, &t, dst, b, e.beta, lo, m); ok {
+			sum.add(v)
+			continue
+		}
 		if err := e.scores(w, b, lo, m); err != nil {
 			return Total{}, err
 		}
@@ -70,9 +77,7 @@ func (e engine[C, R, L]) eval(dst PairsOut, b Pairs) (Total, error) {
 		if b.Weight != nil {
 			w.weigh(b.Weight[lo : lo+m])
 		}
-		for _, v := range w.value[:m] {
-			t.Sum += v
-		}
+		sum.add(link.Sum(w.value[:m]))
 		if dst.Loss != nil {
 			copy(dst.Loss[lo:], w.value[:m])
 		}
@@ -82,7 +87,7 @@ func (e engine[C, R, L]) eval(dst PairsOut, b Pairs) (Total, error) {
 			return Total{}, err
 		}
 	}
-	t.Clipped = w.clipped
+	t.Sum, t.Clipped = sum.value(), w.clipped
 	if t.Sum != t.Sum {
 		return Total{}, b.noSum()
 	}

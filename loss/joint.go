@@ -57,7 +57,7 @@ type joint[S Score, L JointLink] = engine[S, S, onRewards[L]]
 
 // composeJoint is compose for links on both rewards.
 func composeJoint[S Score, L JointLink](score S, link L, beta float64, errs ...error) joint[S, L] {
-	return joint[S, L]{score, score, onRewards[L]{link}, beta, readsWeight, cmp.Or(errs...)}
+	return joint[S, L]{score, score, onRewards[L]{link}, beta, readsWeight, cmp.Or(errs...), fused{}}
 }
 
 // onRewards evaluates a link on the rewards of both replies.

@@ -1,6 +1,6 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/num"
+import "github.com/prefgrad/prefgrad/internal/link"
 
 // Link is a scalar function of the margin z. Hundreds of pairs go through one call.
 type Link interface {
@@ -16,9 +16,7 @@ type Logistic struct{}
 
 // Link implements [Link].
 func (Logistic) Link(value, slope, z []float64) {
-	for i, x := range z {
-		value[i], slope[i] = num.Softplus(-x), -num.Sigmoid(-x)
-	}
+	link.Smoothed(value, slope, z, 0)
 }
 
 // Curvature implements [CurvedLink]: σ(z)·σ(−z).
@@ -41,15 +39,7 @@ type Smoothed struct{ Epsilon float64 }
 
 // Link implements [Link].
 func (l Smoothed) Link(value, slope, z []float64) {
-	if l.Epsilon == 0 {
-		Logistic{}.Link(value, slope, z)
-		return
-	}
-	for i, x := range z {
-		// Both terms are ≥ 0: nothing cancels, even at the infinities.
-		value[i] = (1-l.Epsilon)*num.Softplus(-x) + l.Epsilon*num.Softplus(x)
-		slope[i] = l.Epsilon - num.Sigmoid(-x)
-	}
+	link.Smoothed(value, slope, z, l.Epsilon)
 }
 
 // Curvature implements [CurvedLink]; it is that of [Logistic].
