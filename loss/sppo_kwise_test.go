@@ -86,8 +86,8 @@ func TestSPPOKWiseLimitsAndErrors(t *testing.T) {
 	total, err := loss.SPPOKWise{Beta: 4e-309}.Eval(out, b, []float64{1, 0}) // ½/β is still finite
 	require.NoError(t, err)
 	assert.Equal(t, 2, total.Ties)
-	// Log-ratios 1, 1, −1 against win rates above, below and above ½: only the first agrees.
-	total, err = l.Eval(loss.UnpairedOut{}, loss.Unpaired{LogProb: []float64{-1, -1, -3}, Ref: []float64{-2, -2, -2}}, []float64{0.75, 0.25, 0.75})
+	// Log-ratios ½, 2, −1 against win rates above, below and above ½: only the first agrees.
+	total, err = l.Eval(loss.UnpairedOut{}, loss.Unpaired{LogProb: []float64{-1.5, -1, -3}, Ref: []float64{-2, -3, -2}}, []float64{0.75, 0.25, 0.75})
 	require.NoError(t, err)
 	assert.Equal(t, [2]int{1, 0}, [2]int{total.Correct, total.Ties})
 	b.Ref[1] = math.NaN()

@@ -1,13 +1,14 @@
 // Command mutate changes the formulas of package loss one at a time and reports which
 // changes the tests do not notice:
 //
-//	go run ./loss/testdata/mutate [-list] [file.go …]
+//	go run ./loss/testdata/mutate [-list] [-workers 1] [file.go …]
 //
 // from the root of the module. Without arguments it takes every file of the package with a
 // formula in it. A change is one of: − for +, ÷ for × and the other way round, a dropped
 // minus sign, a function of the negative (σ(z) for σ(−z)), another constant (a missing 2), >
-// for <. All changes are compiled into one test binary, from copies, and an environment
-// variable picks the one that acts; nothing in the tree is touched.
+// for <, ≠ for =, min for max. What is returned beside an error is left alone. All changes are
+// compiled into one test binary, from copies, and an environment variable picks the one that
+// acts; nothing in the tree is touched.
 //
 // A change that is not noticed is printed as SURVIVED, with its place. Those that change no
 // result, or only its rounding, are listed in equivalent.txt with the reason.
@@ -29,6 +30,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 //go:embed equivalent.txt
@@ -58,10 +60,11 @@ func pick[T any](id int, a, b T) T {
 func main() {
 	log.SetFlags(0)
 	list := flag.Bool("list", false, "print the changes and stop")
+	workers := flag.Int("workers", 1, "how many changes are tried at a time")
 	flag.Parse()
 	all, err := filepath.Glob("loss/*.go")
 	check(err)
-	m := &mutator{fset: token.NewFileSet(), info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}}
+	m := &mutator{fset: token.NewFileSet(), info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}, twins: map[string]int{}}
 	names := map[string]*ast.File{}
 	var trees []*ast.File
 	for _, f := range all {
@@ -113,15 +116,32 @@ func main() {
 	if !passes(binary, 0) {
 		log.Fatal("mutate: the tests fail without a change")
 	}
+	unnoticed := make([]bool, len(m.sites))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range *workers {
+		wg.Go(func() {
+			for i := range next {
+				unnoticed[i] = passes(binary, i+1)
+			}
+		})
+	}
+	for i := range m.sites {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
 	noticed, survived := 0, 0
 	for i, s := range m.sites {
 		switch {
-		case strings.Contains(equivalents, key(s)+"\t"):
-		case passes(binary, i+1):
+		case !unnoticed[i]:
+			noticed++
+			if equivalent(s) {
+				fmt.Println("NOTICED, though equivalent.txt has it:", s)
+			}
+		case !equivalent(s):
 			survived++
 			fmt.Println("SURVIVED", s)
-		default:
-			noticed++
 		}
 	}
 	fmt.Printf("%d changes, %d noticed, %d survived, %d known to be equivalent\n",
@@ -135,6 +155,9 @@ func passes(binary string, id int) bool {
 	run.Env = append(os.Environ(), fmt.Sprint("MUTANT=", id))
 	return run.Run() == nil
 }
+
+// equivalent reports whether equivalent.txt has the site.
+func equivalent(site string) bool { return strings.Contains("\n"+equivalents, "\n"+key(site)+"\t") }
 
 // key is a site without its line, as equivalent.txt has it.
 func key(site string) string {
@@ -160,6 +183,7 @@ type mutator struct {
 	fset  *token.FileSet
 	info  *types.Info
 	sites []string // file:line: function: change
+	twins map[string]int
 	base  token.Pos
 	text  []byte
 	name  string
@@ -185,6 +209,7 @@ func (m *mutator) file(name string, tree *ast.File) []byte {
 var swap = map[token.Token]token.Token{
 	token.ADD: token.SUB, token.SUB: token.ADD, token.MUL: token.QUO, token.QUO: token.MUL,
 	token.LSS: token.GTR, token.GTR: token.LSS, token.LEQ: token.GEQ, token.GEQ: token.LEQ,
+	token.EQL: token.NEQ, token.NEQ: token.EQL,
 	token.ADD_ASSIGN: token.SUB, token.SUB_ASSIGN: token.ADD, token.MUL_ASSIGN: token.QUO, token.QUO_ASSIGN: token.MUL,
 }
 
@@ -197,6 +222,10 @@ func (m *mutator) collect(n ast.Node) {
 			return false
 		case *ast.SliceExpr, *ast.ArrayType, *ast.GenDecl:
 			return false
+		case *ast.ReturnStmt:
+			if k := len(n.Results); k > 1 && m.failed(n.Results[k-1]) {
+				return false
+			}
 		case *ast.CompositeLit:
 			if s := m.source(n.Type); s == "InputError" || s == "ParamError" {
 				return false
@@ -204,7 +233,8 @@ func (m *mutator) collect(n ast.Node) {
 		case *ast.BinaryExpr:
 			if to, ok := swap[n.Op]; ok && m.float(n.X) && m.float(n.Y) {
 				t := "float64"
-				if to == token.LSS || to == token.GTR || to == token.LEQ || to == token.GEQ {
+				switch to {
+				case token.LSS, token.GTR, token.LEQ, token.GEQ, token.EQL, token.NEQ:
 					t = "bool"
 				}
 				id := m.site(n, m.source(n)+" with "+to.String())
@@ -238,6 +268,19 @@ func (m *mutator) collect(n ast.Node) {
 					x := inner(n.Args[0])
 					return fmt.Sprintf("%s(pick[float64](%d, %s, -(%s)))", f, id, x, x)
 				}
+			case "min", "max":
+				if !m.float(n) {
+					break
+				}
+				other := "min"
+				if f == "min" {
+					other = "max"
+				}
+				id := m.site(n, m.source(n)+" with "+other)
+				m.edits[n] = func(inner func(ast.Node) string) string {
+					x, y := inner(n.Args[0]), inner(n.Args[1])
+					return fmt.Sprintf("pick[float64](%d, %s(%s, %s), %s(%s, %s))", id, f, x, y, other, x, y)
+				}
 			}
 		case *ast.BasicLit:
 			if (n.Kind == token.INT || n.Kind == token.FLOAT) && m.float(n) {
@@ -253,6 +296,12 @@ func (m *mutator) collect(n ast.Node) {
 	})
 }
 
+// failed reports whether e, the last result of several, is an error or false.
+func (m *mutator) failed(e ast.Expr) bool {
+	s := m.source(e)
+	return s == "false" || strings.HasPrefix(s, "&") || s != "nil" && types.Identical(m.info.Types[e].Type, types.Universe.Lookup("error").Type())
+}
+
 // float reports whether e is a float64, or a constant that becomes one.
 func (m *mutator) float(e ast.Expr) bool {
 	b, ok := m.info.Types[e].Type.(*types.Basic)
@@ -262,7 +311,12 @@ func (m *mutator) float(e ast.Expr) bool {
 // site gives a change its number.
 func (m *mutator) site(n ast.Node, what string) int {
 	what = strings.Join(strings.Fields(what), " ")
-	m.sites = append(m.sites, fmt.Sprintf("%s:%d: %s: %s", m.name, m.fset.Position(n.Pos()).Line, m.fn, what))
+	s := fmt.Sprintf("%s:%d: %s: %s", m.name, m.fset.Position(n.Pos()).Line, m.fn, what)
+	m.twins[key(s)]++
+	if k := m.twins[key(s)]; k > 1 {
+		s += fmt.Sprintf(" (%d)", k)
+	}
+	m.sites = append(m.sites, s)
 	return len(m.sites)
 }
 
