@@ -252,7 +252,9 @@ func TestTheoryOPO(t *testing.T) {
 	}
 }
 
-func cosine(a, b []float64) float64 { return floats.Dot(a, b) / (floats.Norm(a, 2) * floats.Norm(b, 2)) }
+func cosine(a, b []float64) float64 {
+	return floats.Dot(a, b) / (floats.Norm(a, 2) * floats.Norm(b, 2))
+}
 
 // A stratified pair has the mean of its responses right, but its leave-one-out estimate is
 // twice the gradient: what ErrDependent is for.

@@ -1,5 +1,7 @@
 package rloo
 
+import "fmt"
+
 // ReMax has one baseline per group, from elsewhere: the reward of the greedy reply, or a
 // value estimate V(x) of the prompt,
 //
@@ -32,7 +34,7 @@ func (a ReMax) Eval(dst, reward []float64, g Groups) (Signal, error) {
 		for j := lo; j < hi; j++ {
 			dst[j] = reward[j] - b
 			if !isFinite(dst[j]) {
-				return Signal{}, tooFar("reward less ReMax.Baseline", b, reward[j])
+				return Signal{}, fmt.Errorf("rloo: reward[%d] − ReMax.Baseline[%d] overflows", j, i)
 			}
 		}
 	}
