@@ -1,6 +1,10 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/num"
+import (
+	"math"
+
+	"github.com/prefgrad/prefgrad/internal/num"
+)
 
 // CalLink is −log σ(c − r) + ½·(c − t)² + ½·(r + t)² of the rewards c and r: strictly convex.
 type CalLink struct{ Target float64 }
@@ -10,6 +14,9 @@ func (l CalLink) Joint(value, dChosen, dRejected, chosen, rejected []float64) {
 	for i, c := range chosen {
 		r := rejected[i]
 		z, u, v := c-r, c-l.Target, r+l.Target
+		if z != z && c == r {
+			z = math.Inf(1) // whatever it is, the squares win
+		}
 		miss := num.Sigmoid(-z)
 		value[i] = num.Softplus(-z) + u*u/2 + v*v/2
 		dChosen[i], dRejected[i] = u-miss, v+miss

@@ -181,15 +181,18 @@ func TestJointLimits(t *testing.T) {
 		{"BCO", loss.BCOPair{Beta: 2}, inf, -2, 0},
 		{"SPPO", loss.SPPO{Beta: 2}, inf, -inf, -inf},
 		{"APO zero", loss.APOZero{Beta: 2}, 1, 0, 0},
+		{"Cal-DPO", loss.CalDPO{Beta: 2}, inf, -inf, -inf}, // the squares win
 	} {
 		out, total := eval(t, c.Pairwise, impossible)
 		assert.Equal(t, []float64{c.value, c.dc, c.dr}, []float64{out.Loss[0], out.Chosen[0] + 0, out.Rejected[0] + 0}, c.name)
 		assert.Equal(t, [2]int{}, [2]int{total.Correct, total.Ties}, c.name) // no order is known
 	}
-	for _, l := range []loss.Pairwise{loss.CalDPO{Beta: 1}, loss.APODown{Beta: 1}} {
-		_, err := l.Eval(loss.PairsOut{}, impossible)
-		inputError(t, err, "Chosen", 0, -inf)
-	}
+	_, err := loss.APODown{Beta: 1}.Eval(loss.PairsOut{}, impossible)
+	inputError(t, err, "Chosen", 0, -inf)
+	// The curvature of Cal-DPO depends on the path: 1 + σ′ of a difference that has no limit.
+	one := make([]float64, 1)
+	err = loss.CalDPO{Beta: 1}.Curvature(loss.JointCurvature{Chosen: one, Rejected: make([]float64, 1), Mixed: make([]float64, 1)}, impossible)
+	inputError(t, err, "Chosen", 0, -inf)
 }
 
 // Losses of +Inf and −Inf in one batch have no sum.

@@ -65,7 +65,7 @@ var pairwise = []objective{
 	{"NCA", loss.NCA{Beta: 0.1}, 0},
 	{"BCO pair", loss.BCOPair{Beta: 0.1, Delta: 0.3}, 0},
 	{"SPPO", loss.SPPO{Beta: 0.5}, readsWin},
-	{"Cal-DPO", loss.CalDPO{Beta: 0.25}, margin},
+	{"Cal-DPO", loss.CalDPO{Beta: 0.25}, 0},
 	{"APO zero", loss.APOZero{Beta: 0.1}, 0},
 	{"APO down", loss.APODown{Beta: 0.1}, margin},
 	{"MPO", loss.MPO{{0.8, loss.DPO{Beta: 0.1}}, {0.2, loss.BCOPair{Beta: 0.1}}, {1, loss.ChosenNLL{Over: loss.Mean}}}, margin | lengths | nll},

@@ -132,6 +132,11 @@ func jointCurvature[S Score, L CurvedJointLink](e joint[S, L], dst JointCurvatur
 		chosen, rejected := w.rewards(e.beta, m)
 		part := JointCurvature{dst.Chosen[lo : lo+m], dst.Rejected[lo : lo+m], dst.Mixed[lo : lo+m]}
 		e.link.link.Curvature(part, chosen, rejected)
+		for i, v := range part.Mixed {
+			if v != v {
+				return b.noDifference(w, lo, i)
+			}
+		}
 		weighted(dst.Chosen, b.Weight, lo, m)
 		weighted(dst.Rejected, b.Weight, lo, m)
 		weighted(dst.Mixed, b.Weight, lo, m)
