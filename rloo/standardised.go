@@ -82,7 +82,7 @@ func (a RLOOStandardised) Eval(dst, reward []float64, g Groups) (Signal, error) 
 		for j := range r {
 			r[0], r[j] = r[j], r[0]
 			first, mean := centre(r[1:])
-			by := a.Std.divisor(rootMeanSquare(r[1:], first, mean), len(r)-1)
+			by := a.Std.divisor(a.Std.of(r[1:], first, mean))
 			dst[lo+j] = (r[0] - first - mean) / by
 			r[0], r[j] = r[j], r[0]
 		}

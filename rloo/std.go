@@ -23,27 +23,34 @@ func (s Std) check() error {
 	return nil
 }
 
-// divisor returns what deviations of n numbers are divided by, for their root mean square.
-func (s Std) divisor(rms float64, n int) float64 {
-	if !s.Population && rms > 0 {
-		rms *= math.Sqrt(float64(n) / float64(n-1))
+// of returns the standard deviation of r, without ε, given what centre returns: 0 if all
+// numbers are equal, or fewer than two.
+func (s Std) of(r []float64, first, mean float64) float64 {
+	n := len(r)
+	if !s.Population {
+		n--
 	}
+	return rootSumSquare(r, first, mean) / math.Sqrt(float64(max(1, n)))
+}
+
+// divisor adds ε to a standard deviation.
+func (s Std) divisor(std float64) float64 {
 	if s.Inside {
-		return math.Hypot(rms, math.Sqrt(s.Epsilon))
+		return math.Hypot(std, math.Sqrt(s.Epsilon))
 	}
-	return rms + s.Epsilon
+	return std + s.Epsilon
 }
 
 // standardise stores (r − mean r)/divisor in dst, which may be r. Equal numbers, and fewer
 // than two, give 0.
 func (s Std) standardise(dst, r []float64) {
 	first, mean := centre(r)
-	rms := rootMeanSquare(r, first, mean)
-	if rms == 0 {
+	std := s.of(r, first, mean)
+	if std == 0 {
 		clear(dst)
 		return
 	}
-	by := s.divisor(rms, len(r))
+	by := s.divisor(std)
 	for i, v := range r {
 		dst[i] = (v - first - mean) / by
 	}
@@ -52,11 +59,11 @@ func (s Std) standardise(dst, r []float64) {
 // addTo adds weight times what standardise stores. It reports whether r has a spread.
 func (s Std) addTo(dst, r []float64, weight float64) bool {
 	first, mean := centre(r)
-	rms := rootMeanSquare(r, first, mean)
-	if rms == 0 {
+	std := s.of(r, first, mean)
+	if std == 0 {
 		return false
 	}
-	by := s.divisor(rms, len(r))
+	by := s.divisor(std)
 	for i, v := range r {
 		dst[i] += weight * ((v - first - mean) / by)
 	}
@@ -77,15 +84,15 @@ func centre(r []float64) (first, mean float64) {
 	return first, sum / float64(len(r))
 }
 
-// rootMeanSquare returns √(Σ(r−first−mean)²/n), for deviations of every size.
-func rootMeanSquare(r []float64, first, mean float64) float64 {
+// rootSumSquare returns √Σ(r−first−mean)², for deviations of every size.
+func rootSumSquare(r []float64, first, mean float64) float64 {
 	sum := 0.0
 	for _, v := range r {
 		e := v - first - mean
 		sum += e * e
 	}
 	if 0x1p-900 < sum && sum < 0x1p900 {
-		return math.Sqrt(sum / float64(len(r)))
+		return math.Sqrt(sum)
 	}
 	most := 0.0 // squares that overflow or vanish: in units of the largest
 	for _, v := range r {
@@ -99,5 +106,5 @@ func rootMeanSquare(r []float64, first, mean float64) float64 {
 		e := (v - first - mean) / most
 		sum += e * e
 	}
-	return most * math.Sqrt(sum/float64(len(r)))
+	return most * math.Sqrt(sum)
 }
