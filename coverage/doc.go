@@ -48,7 +48,9 @@
 // profile, [Tail] for k̂; [PromptKL] grows with the number of prompts, and names the worst.
 // Each merges with others of its configuration and has a versioned binary encoding, so
 // that shards can be computed anywhere. Intervals come from a Poisson bootstrap over prompts,
-// whose weights are hashed from prompt id and replicate: shards agree on them.
+// whose weights are hashed from prompt id and replicate: shards agree on them. For
+// independent samples, one for each prompt, [DKW], [ClopperPearson] and
+// [EmpiricalBernstein] give intervals that hold for every number of them.
 //
 // [DataMass] and [FeatureCoverage] ask how much of a policy is where preference pairs are.
 package coverage

@@ -305,6 +305,15 @@ func ExampleDataMass() {
 }
 
 // Of 200 prompts with one sample each, 7 have w ≥ 100.
+func ExampleEmpiricalBernstein() {
+	// 4,000 samples of the reference, one for each prompt; of their weights, those below 5 count.
+	mean, variance := 0.97, 0.4 // of w·1{w < 5}
+	half := coverage.EmpiricalBernstein(4000, variance, 5, 0.95)
+	fmt.Printf("the policy has at most %.3f of its mass where w ≥ 5\n", 1-mean+half)
+	// Output:
+	// the policy has at most 0.072 of its mass where w ≥ 5
+}
+
 func ExampleClopperPearson() {
 	lo, hi := coverage.ClopperPearson(7, 200, 0.95)
 	fmt.Printf("%.3f in [%.3f, %.3f]\n", 7./200, lo, hi)

@@ -36,3 +36,22 @@ func DKW(n int, level float64) float64 {
 	}
 	return math.Sqrt(math.Log(2/(1-level)) / (2 * float64(n)))
 }
+
+// EmpiricalBernstein returns the half-width of an interval of the given level around the mean
+// of n independent values, known to lie in a range of the given width, with the sample
+// variance v = Σ(xᵢ − x̄)²/(n−1):
+//
+//	√(2v·log(4/δ)/n) + 7·width·log(4/δ)/(3(n−1)),   δ = 1 − level
+//
+// (Maurer and Pontil 2009, arXiv:0907.3740, theorem 4, used for both sides). Nothing is assumed
+// of the tail, so importance weights must be cut to have a range, and it is about the cut
+// ones only. With x = w·1{w < N} ∈ [0, N] of one sample of π_ref for each prompt, 1 − x̄ is an
+// estimate of the coverage profile Cov_N that includes what no sample of π_ref shows. It
+// panics unless n > 1, variance ≥ 0, width ≥ 0 and 0 < level < 1.
+func EmpiricalBernstein(n int, variance, width, level float64) float64 {
+	if n < 2 || !(variance >= 0) || !(width >= 0) || !(level > 0 && level < 1) {
+		panic("coverage: n < 2, variance or width < 0, or level outside (0, 1)")
+	}
+	l := math.Log(4 / (1 - level))
+	return math.Sqrt(2*variance*l/float64(n)) + 7*width*l/(3*float64(n-1))
+}
