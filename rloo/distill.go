@@ -1,7 +1,5 @@
 package rloo
 
-import "fmt"
-
 // Distill turns a teacher's log-probabilities on the policy's own samples into advantages of
 // tokens: the reverse KL to the teacher as a reward (on-policy distillation: Agarwal et al.
 // 2024, arXiv:2306.13649, with k1 in place of exact distributions),
@@ -21,17 +19,14 @@ type Distill struct {
 // log π and log π_T of each token; dst may be either. Errors and panics are those of
 // [ReverseKL]; so is a Discount out of range an error.
 func (d Distill) Eval(dst, logp, teacher []float64, l Layout) error {
-	if !(d.Discount >= 0 && d.Discount <= 1) {
-		return fmt.Errorf("rloo: Distill.Discount = %v, must be in [0, 1]", d.Discount)
+	if err := unit("Distill.Discount", d.Discount); err != nil {
+		return err
 	}
 	if err := l.ratios(dst, logp, teacher); err != nil {
 		return err
 	}
-	l.toGo(dst, d.Discount)
 	for p, v := range dst {
-		if dst[p] = -v; v == 0 || !l.counts(p) {
-			dst[p] = 0
-		}
+		dst[p] = 0 - v // not −v: no negative zeros
 	}
-	return nil
+	return RewardToGo{Gamma: d.Discount}.Eval(dst, dst, l)
 }

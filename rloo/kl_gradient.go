@@ -24,8 +24,7 @@ func ReverseKL(dst, logp, ref []float64, l Layout, g Groups) error {
 	if err := l.ratios(dst, logp, ref); err != nil {
 		return err
 	}
-	l.toGo(dst, 1)
-	return l.leaveOneOut(dst, g)
+	return l.toGo(dst, g)
 }
 
 // ForwardKL stores in dst the weights that estimate the gradient of the forward KL of whole

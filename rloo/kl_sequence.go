@@ -59,24 +59,15 @@ func Entropy(dst, logp []float64, l Layout, g Groups) error {
 	if err != nil {
 		return err
 	}
-	l.toGo(dst, 1)
-	return l.leaveOneOut(dst, g)
+	return l.toGo(dst, g)
 }
 
-// toGo replaces v_t by Σ_{u≥t} γ^{n}·v_u, with n the counted tokens from t to u. Masked
-// positions, whose v is 0, get the sum of what follows them.
-func (l Layout) toGo(v []float64, discount float64) {
-	for i := range l.check(len(v)) {
-		lo, hi := l.reply(i)
-		sum := 0.0
-		for p := hi - 1; p >= lo; p-- {
-			if l.counts(p) {
-				sum *= discount
-			}
-			sum += v[p]
-			v[p] = sum
-		}
+// toGo replaces v_t by Σ_{u≥t} v_u less its baseline.
+func (l Layout) toGo(v []float64, g Groups) error {
+	if err := (RewardToGo{Gamma: 1}).Eval(v, v, l); err != nil {
+		return err
 	}
+	return l.leaveOneOut(v, g)
 }
 
 // after replaces v_t by Σ_{u>t} v_u.
@@ -127,6 +118,11 @@ func (l Layout) leaveOneOut(v []float64, g Groups) error {
 		}
 	}
 	l.expand(v)
+	for p, x := range v {
+		if !isFinite(x) {
+			return fmt.Errorf("rloo: the weight at position %d overflows", p)
+		}
+	}
 	return nil
 }
 

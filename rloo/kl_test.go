@@ -121,6 +121,10 @@ func TestKLOverflow(t *testing.T) {
 	assert.Equal(t, zero, dst, "0·∞ is 0: a log-ratio of 0 has no gradient at any ρ")
 	require.NoError(t, rloo.ReverseKL(dst, big, zero, l, rloo.Groups{K: 2}))
 	assert.Equal(t, []float64{800, -800}, dst, "reverse KLs have no ratio")
+	huge := []float64{1.5e308, -1.5e308}
+	assert.EqualError(t, rloo.ReverseKL(dst, huge, zero, l, rloo.Groups{K: 2}), "rloo: the weight at position 0 overflows")
+	three := make([]float64, 3)
+	assert.EqualError(t, rloo.SequenceSum(three, make([]float64, 3), []float64{1e308, 1e308, 1e308}, rloo.Layout{Begin: []int{0, 3}}, rloo.Groups{K: 1}), "rloo: the weight at position 0 overflows")
 
 	// A ratio of the prefix that has recovered, and one that is lost for good.
 	sequence := rloo.Layout{Begin: []int{0, 3}}
