@@ -36,6 +36,7 @@ type BestOfN[X, Y any] struct {
 	ys      []Y
 	reward  []float64
 	best    []int
+	tally   tally
 	logp, w []float64
 }
 
@@ -90,7 +91,7 @@ func (t *BestOfN[X, Y]) choose(ctx context.Context, c *chosen[X, Y], b *Batch[X,
 	if err := t.From.Sample(ctx, policy.Draws[Y]{Y: t.ys}, b.X, b.ID, t.N, key); err != nil {
 		return rowError(b, err, 1)
 	}
-	if err := score(ctx, t.Reward, t.reward, t.xs, t.ys, t.N, b, m); err != nil {
+	if err := score(ctx, t.Reward, &t.tally, t.reward, t.xs, t.ys, t.N, b, m); err != nil {
 		return err
 	}
 	sampler.Best(t.best, t.reward, t.N)

@@ -17,6 +17,7 @@ type freshPairs[X, Y any] struct {
 	kept    kept[pairDraws[X, Y]]
 	logp, w []float64 // of each reply
 	ratio   []float64
+	tally   tally
 	pairLoss
 }
 
@@ -74,7 +75,7 @@ func opponents(key policy.Key) policy.Key {
 }
 
 // judge makes pairs of each two replies that follow each other.
-func (d *pairDraws[X, Y]) judge(ctx context.Context, j sampler.Judge[X, Y], soft bool, b *Batch[X, Y], m *Metrics) error {
+func (f *freshPairs[X, Y]) judge(ctx context.Context, j sampler.Judge[X, Y], soft bool, d *pairDraws[X, Y], b *Batch[X, Y], m *Metrics) error {
 	n := len(d.ys) / 2
 	d.prompts, d.as, d.bs = d.prompts[:0], d.as[:0], d.bs[:0]
 	d.first, d.second, d.win = d.first[:0], d.second[:0], resize(d.win, n)
@@ -82,8 +83,9 @@ func (d *pairDraws[X, Y]) judge(ctx context.Context, j sampler.Judge[X, Y], soft
 		d.prompts, d.as, d.bs = append(d.prompts, d.xs[2*i]), append(d.as, d.ys[2*i]), append(d.bs, d.ys[2*i+1])
 		d.first, d.second = append(d.first, 2*i), append(d.second, 2*i+1)
 	}
-	if _, err := answers(d.win, sampler.Compare(ctx, j, d.win, d.prompts, d.as, d.bs)); err != nil {
-		return fmt.Errorf("judge: %w", rowError(b, err, d.per/2))
+	err := sampler.Compare(ctx, j, d.win, d.prompts, d.as, d.bs)
+	if _, err := answers(&f.tally, b, d.win, err, d.per/2); err != nil {
+		return fmt.Errorf("judge: %w", err)
 	}
 	if d.soft = soft; soft {
 		d.weigh()
@@ -116,16 +118,17 @@ func (d *pairDraws[X, Y]) weigh() {
 }
 
 // score rates all replies.
-func (d *pairDraws[X, Y]) score(ctx context.Context, r RewardFunc[X, Y], b *Batch[X, Y], m *Metrics) error {
+func (f *freshPairs[X, Y]) score(ctx context.Context, r RewardFunc[X, Y], d *pairDraws[X, Y], b *Batch[X, Y], m *Metrics) error {
 	d.reward = resize(d.reward, len(d.ys))
-	return score(ctx, r, d.reward, d.xs, d.ys, d.per, b, m)
+	return score(ctx, r, &f.tally, d.reward, d.xs, d.ys, d.per, b, m)
 }
 
 // score rates replies, per for each row, and reports on the rewards.
-func score[X, Y any](ctx context.Context, r RewardFunc[X, Y], dst []float64, xs []X, ys []Y, per int, b *Batch[X, Y], m *Metrics) error {
-	failed, err := answers(dst, sampler.Score(ctx, sampler.ScorerFunc[X, Y](r), dst, xs, ys))
+func score[X, Y any](ctx context.Context, r RewardFunc[X, Y], t *tally, dst []float64, xs []X, ys []Y, per int, b *Batch[X, Y], m *Metrics) error {
+	err := sampler.Score(ctx, sampler.ScorerFunc[X, Y](r), dst, xs, ys)
+	failed, err := answers(t, b, dst, err, per)
 	if err != nil {
-		return fmt.Errorf("reward: %w", rowError(b, err, per))
+		return fmt.Errorf("reward: %w", err)
 	}
 	total := 0.0
 	for _, v := range dst {

@@ -65,21 +65,30 @@ func independent(s any) error {
 	return nil
 }
 
+// tally counts what a judge or a reward was asked during a step, and what it failed to answer.
+type tally struct{ asked, failed int }
+
 // answers counts the numbers of v that could not be had: NaN. err is what asking for them
-// returned. That single ones failed is no error, unless all did.
-func answers(v []float64, err error) (failed int, _ error) {
+// returned, per for each row of b. That single ones failed is no error, unless all of the step
+// did.
+func answers[X, Y any](t *tally, b *Batch[X, Y], v []float64, err error, per int) (failed int, _ error) {
 	if !onlyItems(err) {
-		return 0, err
+		return 0, rowError(b, err, per)
+	}
+	if b.First == 0 {
+		*t = tally{}
 	}
 	for _, x := range v {
 		if x != x {
 			failed++
 		}
 	}
-	if failed < len(v) {
-		err = nil
+	t.asked += len(v)
+	t.failed += failed
+	if b.First+b.Len() == b.Rows && t.failed == t.asked {
+		return failed, rowError(b, err, per)
 	}
-	return failed, err
+	return failed, nil
 }
 
 // onlyItems reports whether err is nothing but ItemErrors.

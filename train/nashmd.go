@@ -36,6 +36,7 @@ type NashMD[X, Y any] struct {
 	r       rollouts[X, Y]
 	other   []Y
 	win     []float64
+	tally   tally
 	groups  sampler.Groups
 	samples loss.Samples
 	weights []float64
@@ -56,9 +57,10 @@ func (t *NashMD[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key polic
 	if err := t.Opponent.Sample(ctx, policy.Draws[Y]{Y: t.other}, b.X, b.ID, t.K, opponents(key)); err != nil {
 		return fmt.Errorf("opponent: %w", rowError(b, err, 1))
 	}
-	failed, err := answers(t.win, sampler.Compare(ctx, t.Judge, t.win, t.r.xs, t.r.ys, t.other))
+	err := sampler.Compare(ctx, t.Judge, t.win, t.r.xs, t.r.ys, t.other)
+	failed, err := answers(&t.tally, b, t.win, err, t.K)
 	if err != nil {
-		return fmt.Errorf("judge: %w", rowError(b, err, t.K))
+		return fmt.Errorf("judge: %w", err)
 	}
 	m.Mean("frac_failed", float64(failed), n)
 	t.groups.Complete(t.win, n, t.K)

@@ -114,9 +114,9 @@ func (t *OnlinePairs[X, Y]) choose(ctx context.Context, d *pairDraws[X, Y], b *B
 		}
 	}
 	if t.Judge != nil {
-		return d.judge(ctx, t.Judge, t.Soft, b, m)
+		return t.f.judge(ctx, t.Judge, t.Soft, d, b, m)
 	}
-	if err := d.score(ctx, t.Reward, b, m); err != nil {
+	if err := t.f.score(ctx, t.Reward, d, b, m); err != nil {
 		return err
 	}
 	d.choice.BestWorst(d.reward, t.K)

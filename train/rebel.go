@@ -86,7 +86,7 @@ func (t *REBEL[X, Y]) check() error {
 
 // regress rates the replies and makes their log-probabilities those of π_t.
 func (t *REBEL[X, Y]) regress(ctx context.Context, d *pairDraws[X, Y], b *Batch[X, Y], m *Metrics) error {
-	if err := d.score(ctx, t.Reward, b, m); err != nil {
+	if err := t.f.score(ctx, t.Reward, d, b, m); err != nil {
 		return err
 	}
 	d.ref = resize(d.ref, len(d.ys))

@@ -63,7 +63,7 @@ func (t *XPO[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.K
 		if err := t.f.refer(ctx, t.Ref, d.ref, d, t.K, b, m); err != nil {
 			return err
 		}
-		if err := d.judge(ctx, t.Judge, t.Soft, b, m); err != nil {
+		if err := t.f.judge(ctx, t.Judge, t.Soft, d, b, m); err != nil {
 			return err
 		}
 	}

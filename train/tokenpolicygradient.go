@@ -1,0 +1,205 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/prefgrad/prefgrad/loss"
+	"github.com/prefgrad/prefgrad/policy"
+	"github.com/prefgrad/prefgrad/rloo"
+	"github.com/prefgrad/prefgrad/sampler"
+)
+
+// TokenPolicyGradient is [PolicyGradient] token by token: the ratios π/π_old, their clipping and
+// the aggregation over a reply are those of the loss, and the KL in the reward is paid at each
+// token for what is still to come (rloo.RegularisedReward.Tokens),
+//
+//	A_it = A_i − β·(Σ_{u≥t} log π_old/π_ref(y_iu) − baseline)
+//
+// with A_i the advantage of the reply's reward. Generator writes K replies to each row's
+// prompt; Policy, the model that is trained, scores them. Where the two do not have the same
+// numbers (a server, a temperature, top-p), Importance corrects for it with weights π_old/μ.
+//
+// With rloo.RLOO, a loss with derivative −A at π = π_old that adds up tokens, and the zero values
+// of TokensPerReply and TokenMean, the first update on a batch is an unbiased estimate of
+// ∇(−E_π[r] + β·KL(π‖π_ref)). With Mask or MaskTruncated, it is not; those bias it towards
+// what is left.
+//
+// The loss is divided by Rows·K·TokensPerReply, or by the number of tokens of the step that
+// count. Loop.Repeat, replies without a reward and dependent draws are as for
+// [PolicyGradient], and so are the metrics, clip ratios and importance per token. It also
+// reports "completions/mean_length", "completions/clipped_ratio" (the share of replies that were
+// cut off) and, with Entropy, "entropy" per token. It is not safe for concurrent use.
+type TokenPolicyGradient struct {
+	Policy    policy.TokenPolicy
+	Generator policy.Generator
+	Ref       policy.TokenPolicy // for Beta, and for losses with a reference; else nil
+	Reward    RewardFunc[[]int32, []int32]
+	K         int // replies per prompt, at least 1; most advantages need 2
+	Advantage rloo.Advantage
+	Beta      float64 // finite, not negative
+	Loss      loss.PolicyGradient
+
+	// ExactKL takes the KL of the whole distributions after each prefix in place of that of the
+	// tokens drawn (rloo.SequenceSum): the same gradient in expectation, with less variance. The
+	// passes of Policy must provide KL, to the reference that they know; Ref is not asked for
+	// it. Its replies have to be the policy's own: Loop.Repeat must be 1 and Importance nil.
+	ExactKL bool
+
+	Entropy        bool    // compute entropies: for losses and masks that read Rollouts.Entropy
+	MaskTruncated  bool    // replies that were cut off have advantages, but no tokens in the loss
+	TokensPerReply float64 // a constant length to divide by; positive and finite, or 0 for 1
+	TokenMean      bool    // divide by the tokens of the step instead; it refuses micro-batches
+
+	Importance   *sampler.Importance // nil: the generator's distribution is the policy's
+	WholeReplies bool                // importance of whole replies in place of single tokens
+
+	pass, ref policy.TokenPass
+	kept      kept[tokenReplies]
+	tally     tally
+	roll      policy.Rollout
+	stats, w  policy.TokenStats
+	seq       []float64
+	kl        policy.TokenStats // weights for the KL
+}
+
+// tokenReplies is replies to some prompts, those with a reward, and their advantages by token.
+type tokenReplies struct {
+	tokens policy.Tokens
+	mask   []bool // memory of tokens.Mask
+	rated
+}
+
+var (
+	_ Term[[]int32, []int32] = (*TokenPolicyGradient)(nil)
+	_ Describer              = (*TokenPolicyGradient)(nil)
+)
+
+// Accumulate implements [Term].
+func (t *TokenPolicyGradient) Accumulate(ctx context.Context, b *Batch[[]int32, []int32], key policy.Key, m *Metrics) error {
+	if err := t.check(b); err != nil {
+		return err
+	}
+	d, fresh, err := recall(&t.kept, b)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		if err := t.draw(ctx, d, b, key, m); err != nil {
+			return err
+		}
+	}
+	if d.tokens.Len() == 0 {
+		m.Sum("loss", 0)
+		return nil
+	}
+	if err := t.forward(ctx, d, b); err != nil {
+		return err
+	}
+	if fresh {
+		d.Old = append(d.Old[:0], t.stats.LogProb...)
+		if err := t.advance(ctx, d, b, m); err != nil {
+			return err
+		}
+	}
+	d.LogProb, d.Rollouts.Entropy = t.stats.LogProb, t.stats.Entropy
+	total, err := t.Loss.Eval(loss.RolloutsOut{LogProb: t.w.LogProb, Entropy: t.w.Entropy}, d.Rollouts)
+	if err != nil {
+		return t.located(b, err, d)
+	}
+	div := t.denominator(b, total)
+	m.Sum("loss", total.Sum/div)
+	reportSurrogate(total, m)
+	if t.Entropy {
+		m.Mean("entropy", total.Entropy, total.Tokens)
+	}
+	scale(t.w.LogProb, 1/div)
+	scale(t.w.Entropy, 1/div)
+	if t.w.KL = nil; t.ExactKL {
+		if err := t.exactKL(d, div, m); err != nil {
+			return t.located(b, err, d)
+		}
+	}
+	return t.pass.Pullback(ctx, t.w)
+}
+
+func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
+	per := t.TokensPerReply
+	switch {
+	case t.Advantage == nil || t.Loss == nil:
+		return errors.New("train: TokenPolicyGradient needs an Advantage and a Loss")
+	case t.K < 1:
+		return fmt.Errorf("train: TokenPolicyGradient.K = %d, must be at least 1", t.K)
+	case t.Beta != 0 && t.Ref == nil && !t.ExactKL:
+		return errors.New("train: TokenPolicyGradient.Beta without Ref or ExactKL")
+	case !(per >= 0) || notFinite(per):
+		return fmt.Errorf("train: TokenPolicyGradient.TokensPerReply = %v, must be positive and finite, or 0 for 1", per)
+	case t.TokenMean && per != 0:
+		return errors.New("train: TokenPolicyGradient has TokensPerReply and TokenMean: which one?")
+	case t.ExactKL && (b.Repeat > 0 || t.Importance != nil):
+		return errors.New("train: TokenPolicyGradient.ExactKL needs replies of the policy as it is: without Loop.Repeat and Importance")
+	case t.WholeReplies && t.Importance == nil:
+		return errors.New("train: TokenPolicyGradient.WholeReplies without Importance")
+	case t.TokenMean && b.Len() != b.Rows:
+		return fmt.Errorf("train: TokenPolicyGradient.TokenMean cannot be accumulated from %d of %d rows", b.Len(), b.Rows)
+	}
+	if err := checkWhole(b, t.Loss, loss.IsCoupled(t.Loss)); err != nil {
+		return err
+	}
+	return checkWhole(b, t.Advantage, wholeStep(t.Advantage))
+}
+
+// denominator returns what the loss of a step is divided by.
+func (t *TokenPolicyGradient) denominator(b *Batch[[]int32, []int32], total loss.RolloutsTotal) float64 {
+	div := float64(b.Rows * t.K)
+	switch {
+	case t.TokenMean:
+		div = float64(max(1, total.Tokens))
+	case t.TokensPerReply != 0:
+		div *= t.TokensPerReply
+	}
+	return div
+}
+
+// forward scores the replies under the policy.
+func (t *TokenPolicyGradient) forward(ctx context.Context, d *tokenReplies, b *Batch[[]int32, []int32]) error {
+	if t.pass == nil {
+		t.pass = t.Policy.NewTokenPass()
+	}
+	n := len(d.tokens.IDs)
+	t.stats.LogProb, t.w.LogProb = resize(t.stats.LogProb, n), resize(t.w.LogProb, n)
+	if t.Entropy {
+		t.stats.Entropy, t.w.Entropy = resize(t.stats.Entropy, n), resize(t.w.Entropy, n)
+	}
+	if t.ExactKL {
+		t.stats.KL = resize(t.stats.KL, n)
+	}
+	return rowErrorAt(b, t.pass.Forward(ctx, t.stats, d.tokens), d.at, t.K)
+}
+
+// exactKL adds β·KL to the weights and the loss.
+func (t *TokenPolicyGradient) exactKL(d *tokenReplies, div float64, m *Metrics) error {
+	n, w := len(d.tokens.IDs), &t.kl
+	w.LogProb, w.KL = resize(w.LogProb, n), resize(w.KL, n)
+	if err := rloo.SequenceSum(w.LogProb, w.KL, t.stats.KL, rloo.Layout(d.Layout), d.groups); err != nil {
+		return err
+	}
+	total := 0.0
+	for p, kl := range t.stats.KL {
+		if w.KL[p] != 0 {
+			total += kl
+		}
+		w.KL[p] *= t.Beta / div
+		t.w.LogProb[p] += w.LogProb[p] * t.Beta / div
+	}
+	t.w.KL = w.KL
+	m.Sum("loss", total*t.Beta/div)
+	return nil
+}
+
+// Describe implements [Describer].
+func (t *TokenPolicyGradient) Describe() string {
+	return fmt.Sprintf("K=%d Advantage=%#v Beta=%v Loss=%#v ExactKL=%v Entropy=%v MaskTruncated=%v TokensPerReply=%v TokenMean=%v Importance=%+v WholeReplies=%v",
+		t.K, t.Advantage, t.Beta, t.Loss, t.ExactKL, t.Entropy, t.MaskTruncated, t.TokensPerReply, t.TokenMean, t.Importance, t.WholeReplies)
+}
