@@ -65,7 +65,34 @@
 // # KL
 //
 // [KL] and [Reward] apply the leave-one-out baseline to f = ℓ and to f = r − β·ℓ; ℓ itself
-// depends on θ, but the extra term E_π[∇ℓ] = E_π[∇ log π] is 0.
+// depends on θ, but the extra term E_π[∇ℓ] = E_π[∇ log π] is 0. A [KLValue] (k1, k2, k3) is a
+// value; which gradient it gives depends on whether it is differentiated. These functions are
+// named by the divergence whose gradient they give. For replies (the zero [Layout]) and for
+// sequences by tokens they are
+//
+//	                    mean, replies      mean, tokens
+//	ReverseKL           ∇ KL(π‖π_ref)      ∇ KL(π‖π_ref) of sequences
+//	ForwardKL           ∇ KL(π_ref‖π)      ∇ KL(π_ref‖π) of sequences
+//	ReverseKLInLoss     ∇ KL(π‖π_ref)      next-token KLs, prefixes held fixed
+//	ForwardKLInLoss     ∇ KL(π_ref‖π)      next-token KLs, prefixes held fixed
+//	SequenceSum                            ∇ KL(π‖π_ref), or ∇ H(π), with exact next-token terms
+//	Entropy             ∇ H(π)             ∇ H(π) of sequences
+//	Distill             −∇ KL(π‖π_T)       γ = 1: of sequences; γ = 0: prefixes held fixed
+//
+// [RegularisedReward] joins an [Advantage] and the KL. A [Controller] moves the coefficient:
+// [Fixed], [Adaptive] by a factor, [Dual] to a budget. [JSD] is the divergence from a teacher's
+// logits with its derivatives.
+//
+// # Other policies' samples
+//
+// [Reweight] multiplies weights by importance ratios, exact for those of whole replies;
+// [Rejection] and [NegativeMask] leave tokens or replies out, which is a bias.
+//
+// # Bias and variance
+//
+// [GradientStats] measures the noise of an estimator, [Components] splits it into what more
+// samples and what more prompts reduce, and [Exact] computes mean, bias and variance without
+// sampling where responses can be enumerated.
 //
 // # Denominators
 //

@@ -86,7 +86,6 @@ type batch struct {
 	kl, entropy    []float64 // of the next-token distribution
 	reward         []float64
 	ids, contexts  []int // −1 where nothing counts
-	gradient       []float64
 	policy, weight []float64
 }
 
