@@ -112,6 +112,8 @@ func (g pairGolden) objective(t *testing.T) loss.Pairwise {
 		return loss.RPO{Beta: p("beta"), Alpha: p("alpha"), NLLOver: loss.Mean}
 	case "CPO":
 		return loss.CPO{Beta: p("beta"), Alpha: p("alpha"), NLLOver: loss.Sum, LabelSmoothing: float64(g.Params["eps"])}
+	case "MPO":
+		return loss.MPO{{0.8, loss.DPO{Beta: p("beta")}}, {0.2, loss.BCOPair{Beta: p("beta")}}}
 	case "SimPO":
 		return loss.SimPO{Beta: p("beta"), Gamma: p("gamma")}
 	case "AlphaPO":

@@ -1,6 +1,10 @@
 package loss_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -103,5 +107,58 @@ func TestTripleExtremes(t *testing.T) {
 		require.NoError(t, err)
 		within(t, miss*10001+2e5, total.Sum, 1e-15)
 		assert.Equal(t, []float64{-miss, miss, -2}, []float64{out.Chosen[0], out.Rejected[0], out.Gold[0]})
+	}
+}
+
+// Against TRL and torch: see testdata/generate_triples.py.
+func TestTriplesGolden(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "triples.json"))
+	require.NoError(t, err)
+	var groups []struct {
+		By                     string
+		LossName               string `json:"loss_name"`
+		Params                 map[string]float64
+		Chosen, Rejected, Gold []float64
+		ChosenLen              []int `json:"chosen_len"`
+		RejectedLen            []int `json:"rejected_len"`
+		GoldLen                []int `json:"gold_len"`
+		Loss                   []float64
+		DChosen                []float64 `json:"d_chosen"`
+		DRejected              []float64 `json:"d_rejected"`
+		DGold                  []float64 `json:"d_gold"`
+	}
+	require.NoError(t, json.Unmarshal(text, &groups))
+	require.Len(t, groups, 6)
+	for i, g := range groups {
+		t.Run(fmt.Sprint(i, " ", g.LossName, " ", g.By), func(t *testing.T) {
+			p := g.Params
+			var eval func(dst loss.TriplesOut, b loss.Triples) (loss.Total, error)
+			switch g.LossName {
+			case "TPO":
+				eval = loss.TPO{Beta: p["beta"], Alpha: p["alpha"], NLLOver: loss.Mean, LabelSmoothing: p["eps"]}.Eval
+			case "TPOL":
+				eval = loss.TPOL{Beta: p["beta"], Gamma: p["gamma"], Alpha: p["alpha"], NLLOver: loss.Mean, LabelSmoothing: p["eps"]}.Eval
+			case "SLiC":
+				over := loss.Sum
+				if p["mean"] == 1 {
+					over = loss.Mean
+				}
+				eval = loss.SLiC{Delta: p["delta"], Lambda: p["lam"], Over: over}.Eval
+			}
+			n := len(g.Loss)
+			require.NotZero(t, n)
+			out := triplesOut(n)
+			_, err := eval(out, loss.Triples{
+				Pairs: loss.Pairs{Chosen: g.Chosen, Rejected: g.Rejected, ChosenLen: g.ChosenLen, RejectedLen: g.RejectedLen},
+				Gold:  g.Gold, GoldLen: g.GoldLen,
+			})
+			require.NoError(t, err)
+			for i := range n {
+				within(t, g.Loss[i], out.Loss[i], 2e-12, "loss", i)
+				within(t, g.DChosen[i], out.Chosen[i], 2e-12, "∂chosen", i)
+				within(t, g.DRejected[i], out.Rejected[i], 2e-12, "∂rejected", i)
+				within(t, g.DGold[i], out.Gold[i], 2e-12, "∂gold", i)
+			}
+		})
 	}
 }

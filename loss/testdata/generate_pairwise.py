@@ -236,12 +236,12 @@ def random_rows(n, spread, lengths=False):
     return rows
 
 
-def trl_trainer_dpo(kind, beta, eps=0.0, divergence="reverse_kl", tau=0.05):
+def trl_trainer_dpo(kind, beta, eps=0.0, divergence="reverse_kl", tau=0.05, **options):
     import generate
     plain = generate.trainer
 
     def with_options(**fields):
-        fields.update(label_smoothing=eps, f_divergence_type=divergence)
+        fields.update(label_smoothing=eps, f_divergence_type=divergence, **options)
         fields["args"].discopop_tau = tau
         return plain(**fields)
 
@@ -295,6 +295,8 @@ PEERS = [  # loss, parameters, who, their code, whether lengths are read
     ("NormDPO", dict(beta=2.0), "TRL DPOTrainer, sigmoid_norm", trl_trainer_dpo("sigmoid_norm", 2.0), True),
     ("f-DPO forward KL", dict(beta=0.2), "TRL DPOTrainer, forward_kl", trl_trainer_dpo("sigmoid", 0.2, divergence="forward_kl"), False),
     ("f-DPO Jensen–Shannon", dict(beta=0.2), "TRL DPOTrainer, js_divergence", trl_trainer_dpo("sigmoid", 0.2, divergence="js_divergence"), False),
+    ("MPO", dict(beta=0.2), "TRL DPOTrainer, 0.8 sigmoid and 0.2 bco_pair",
+     trl_trainer_dpo("", 0.2, loss_types=["sigmoid", "bco_pair"], loss_weights=[0.8, 0.2]), False),
     ("SimPO", dict(beta=2.0, gamma=0.5), "TRL CPOTrainer, simpo", trl_cpo("simpo", True, beta=2.0, simpo_gamma=0.5), True),
     ("CPO", dict(beta=0.1, alpha=0.0, eps=0.1), "TRL CPOTrainer, sigmoid", trl_cpo("sigmoid", False, beta=0.1, label_smoothing=0.1), False),
     ("AlphaPO", dict(beta=2.0, gamma=0.5, alpha=0.25), "TRL CPOTrainer, simpo with alpha", trl_cpo("simpo", True, beta=2.0, simpo_gamma=0.5, alpha=0.25), True),
@@ -302,6 +304,13 @@ PEERS = [  # loss, parameters, who, their code, whether lengths are read
     ("EXO", dict(beta=0.2, eps=0.01), "Liger, exo_pair", liger("exo_pair", beta=0.2, label_smoothing=0.01), False),
     ("RobustDPO", dict(beta=0.2, eps=0.1), "Liger, robust", liger("robust", beta=0.2, label_smoothing=0.1), False),
     ("APODown", dict(beta=0.2), "Liger, apo_down", liger("apo_down", beta=0.2), False),
+    ("APOZero", dict(beta=0.2), "Liger, apo_zero", liger("apo_zero", beta=0.2), False),
+    ("NCA", dict(beta=0.2), "Liger, nca_pair", liger("nca_pair", beta=0.2), False),
+    ("BCOPair", dict(beta=0.2, delta=0.0), "Liger, bco_pair", liger("bco_pair", beta=0.2), False),
+    ("SPPO", dict(beta=0.2), "Liger, sppo_hard", liger("sppo_hard", beta=0.2), False),
+    ("DiscoPOP", dict(beta=0.2, tau=0.05), "Liger, discopop", liger("discopop", beta=0.2), False),
+    ("cDPO", dict(beta=0.2, eps=0.0), "Liger, sigmoid, which ignores its label_smoothing", liger("sigmoid", beta=0.2, label_smoothing=0.1), False),
+    ("CPO", dict(beta=0.1, alpha=0.0, eps=0.1), "Liger, CPO", liger_free("cpo_loss", "LigerFusedLinearCPOFunction", beta=0.1, label_smoothing=0.1), False),
     ("SimPO", dict(beta=2.0, gamma=0.5), "Liger, SimPO", liger_free("simpo_loss", "LigerFusedLinearSimPOFunction", beta=2.0, gamma=0.5), True),
     ("ORPO", dict(lam=0.1), "Liger, ORPO; −mean log-probability added", liger_free("orpo_loss", "LigerFusedLinearORPOFunction", beta=0.1), True),
 ]
