@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/prefgrad/prefgrad/internal/link"
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // engine evaluates a pairwise objective that is a function of one score per reply: a score
@@ -77,7 +77,7 @@ func (e engine[C, R, L]) eval(dst PairsOut, b Pairs) (Total, error) {
 		if b.Weight != nil {
 			w.weigh(b.Weight[lo : lo+m])
 		}
-		sum.add(link.Sum(w.value[:m]))
+		sum.add(elem.Sum(w.value[:m]))
 		if dst.Loss != nil {
 			copy(dst.Loss[lo:], w.value[:m])
 		}

@@ -3,7 +3,7 @@ package loss
 import (
 	"math"
 
-	"github.com/prefgrad/prefgrad/internal/link"
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // fused says that an engine is the logistic link, smoothed by epsilon, of the difference of log-ratios, for
@@ -22,7 +22,7 @@ func (f fused) run(w *scratch, t *Total, dst PairsOut, b Pairs, beta float64, lo
 		return 0, false
 	}
 	hi := lo + m
-	sum, c, ok := link.LogRatios(link.Pairs{
+	sum, c, ok := elem.LogRatios(elem.Pairs{
 		Chosen: b.Chosen[lo:hi], Rejected: b.Rejected[lo:hi],
 		RefChosen: b.RefChosen[lo:hi], RefRejected: b.RefRejected[lo:hi],
 		Value:     section(dst.Loss, &w.value, lo, m),

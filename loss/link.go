@@ -1,6 +1,6 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/link"
+import "github.com/prefgrad/prefgrad/internal/elem"
 
 // Link is a scalar function of the margin z. Hundreds of pairs go through one call.
 type Link interface {
@@ -16,7 +16,7 @@ type Logistic struct{}
 
 // Link implements [Link].
 func (Logistic) Link(value, slope, z []float64) {
-	link.Smoothed(value, slope, z, 0)
+	elem.Smoothed(value, slope, z, 0)
 }
 
 // Curvature implements [CurvedLink]: σ(z)·σ(−z).
@@ -39,7 +39,7 @@ type Smoothed struct{ Epsilon float64 }
 
 // Link implements [Link].
 func (l Smoothed) Link(value, slope, z []float64) {
-	link.Smoothed(value, slope, z, l.Epsilon)
+	elem.Smoothed(value, slope, z, l.Epsilon)
 }
 
 // Curvature implements [CurvedLink]; it is that of [Logistic].

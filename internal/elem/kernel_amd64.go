@@ -1,6 +1,6 @@
 //go:build !purego
 
-package link
+package elem
 
 import (
 	"unsafe"
@@ -8,7 +8,18 @@ import (
 	"github.com/prefgrad/prefgrad/internal/cpu"
 )
 
-//go:generate go run -C ../gen ./link -pkg link -out ../link/logistic_amd64.s -stubs ../link/logistic_amd64.go
+//go:generate go run -C ../gen ./elem -pkg elem -out ../elem/elem_amd64.s -stubs ../elem/elem_amd64.go
+
+// exp does what it can of Exp, in turns of eight elements, and returns their number.
+func exp(dst, x []float64, a, b float64) int {
+	switch cpu.Best {
+	case cpu.AVX512:
+		return expAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x), a, b)
+	case cpu.AVX2:
+		return expAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x), a, b)
+	}
+	return 0
+}
 
 // regular does what it can of Smoothed, in turns of eight elements: it ends before a turn
 // with an argument that is not regular, or when fewer are left, and returns their number.

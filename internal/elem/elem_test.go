@@ -1,4 +1,4 @@
-package link
+package elem
 
 import (
 	"math"
@@ -67,6 +67,48 @@ func TestSmoothedAccuracy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Exp against 1,400 bits, at the argument that float64 gives.
+func TestExpAccuracy(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	x := append(arguments(rng, 200), -708.5, -745, -1e9, -inf)
+	dst := make([]float64, len(x))
+	atEachLevel(t, func(t *testing.T) {
+		for _, c := range []struct{ a, b float64 }{{1, 0}, {-1, 0}, {0.5, 300}, {0, 1}} {
+			Exp(dst, x, c.a, c.b)
+			for i, v := range x {
+				switch y := float64(c.a*v) - c.b; {
+				case y < -Far:
+					assert.Zero(t, dst[i])
+				case y <= Far:
+					want := oracle.Round(oracle.Exp(oracle.New(y)))
+					assert.LessOrEqual(t, math.Abs(dst[i]-want), 4e-16*want, "exp(%v)", y)
+				}
+			}
+		}
+	})
+}
+
+func TestExpSameBits(t *testing.T) {
+	defer func(best cpu.Level) { cpu.Best = best }(cpu.Best)
+	rng := rand.New(rand.NewPCG(7, 7))
+	for n := range 101 {
+		x := arguments(rng, n)
+		a, b := rng.NormFloat64(), 100*rng.Float64()
+		var want []uint64
+		for _, l := range cpu.Levels() {
+			cpu.Best = l
+			dst, intact := guarded(n, rng.IntN(9))
+			copy(dst, x)
+			Exp(dst, dst, a, b)
+			require.True(t, intact())
+			if l == cpu.Go {
+				want = bits(dst)
+			}
+			require.Equal(t, want, bits(dst), "%v, n = %d", l, n)
+		}
+	}
 }
 
 // Beyond what is regular the scalar functions stand in.

@@ -1,4 +1,5 @@
-// Program link writes the assembly of package link: its logistic.go, operation by operation.
+// Program elem writes the assembly of package elem: its exp.go and logistic.go, operation by
+// operation.
 package main
 
 import (
@@ -10,10 +11,28 @@ func main() {
 	ConstraintExpr("!purego")
 	constants()
 	for _, v := range []isa{avx2{}, avx512{}} {
+		exp(v)
 		smoothed(v)
 		logRatios(v)
 	}
 	Generate()
+}
+
+// exp writes Exp.
+func exp(v isa) {
+	TEXT("exp"+v.Name(), NOSPLIT, "func(dst, x *float64, n int, a, b float64) int")
+	Pragma("noescape")
+	Doc("exp" + v.Name() + " is Exp for whole turns of eight elements.")
+	dst, arg := pointer("dst"), pointer("x")
+	turns(v, func(t turn) {
+		for _, g := range t.groups {
+			x := g.mul(g.scalar(argument("a")), t.at(arg, g))
+			x = g.sub(x, g.scalar(argument("b")))
+			e := expOf(g, g.max(x, constant("minusFar")))
+			e = g.choose(g.compare(x, greaterOrEqual, constant("minusFar")), e, g.whole("zero"))
+			g.store(e, t.at(dst, g))
+		}
+	})
 }
 
 // smoothed writes regular: turns until one has an element that is not regular.
@@ -82,7 +101,7 @@ func argument(name string) Mem {
 
 // link is blend: value and slope at z, given y = −|z|.
 func link(g group, z, y vectors) (value, slope vectors) {
-	e := expNeg(g, y)
+	e := expOf(g, y)
 	l := log1p(g, e)
 	q := g.div(g.whole("one"), g.add(e, constant("one")))
 	miss := g.choose(g.compare(z, greaterOrEqual, constant("zero")), g.mul(e, q), q)
@@ -94,8 +113,8 @@ func link(g group, z, y vectors) (value, slope vectors) {
 	return value, g.sub(epsilon, miss)
 }
 
-// expNeg is expNeg of −y.
-func expNeg(g group, y vectors) vectors {
+// expOf is expOf of y.
+func expOf(g group, y vectors) vectors {
 	t := g.add(g.mul(y, constant("log2E")), constant("round"))
 	n := g.sub(t, constant("round"))
 	r := g.sub(y, g.mul(n, constant("ln2Hi")))

@@ -1,4 +1,4 @@
-package link
+package elem
 
 import "math"
 

@@ -1,13 +1,10 @@
-package link
+package elem
 
 import (
 	"math"
 
 	"github.com/prefgrad/prefgrad/internal/num"
 )
-
-// Far is the largest |z| that is regular: beyond it e^−|z| is not a normal number.
-const Far = 708
 
 // Smoothed stores value(z[i]) and slope(z[i]) of the package comment for ε = epsilon in
 // value[i] and slope[i]; slope may be z. ε = 0 is the plain logistic link. value and slope are
@@ -37,7 +34,7 @@ func smoothed(z, epsilon float64) (value, slope float64) {
 
 // blend is the definition that the assembly repeats, for a = |z| ≤ Far.
 func blend(z, epsilon, a float64) (value, slope float64) {
-	e := expNeg(a)
+	e := expOf(-a)
 	l := log1p(e)
 	q := 1 / (1 + e)
 	miss := q // σ(−z)
@@ -46,20 +43,6 @@ func blend(z, epsilon, a float64) (value, slope float64) {
 	}
 	value = float64((1-epsilon)*(max(-z, 0)+l)) + float64(epsilon*(max(z, 0)+l))
 	return value, epsilon - miss
-}
-
-// expNeg returns e⁻ᵃ for 0 ≤ a ≤ Far within 1.5 units in the last place. With n the integer
-// nearest to −a/log 2 and r = −a − n·log 2, |r| ≤ ½·log 2, it is 2ⁿ·(1 + r + r²·p(r)).
-func expNeg(a float64) float64 {
-	t := float64(a*negLog2E) + round
-	n := t - round // the integer, which stands in the low bits of t as well
-	r := -a - float64(n*ln2Hi)
-	r -= float64(n * ln2Lo)
-	r2 := float64(r * r)
-	r4 := float64(r2 * r2)
-	p := float64((float64((float64(exp9*r)+exp8)*r4)+cubic(exp4, exp5, exp6, exp7, r, r2))*r4) + cubic(exp0, exp1, exp2, exp3, r, r2)
-	y := float64(r2*p) + r
-	return math.Float64frombits(math.Float64bits(1+y) + math.Float64bits(t)<<52)
 }
 
 // log1p returns log(1+e) for 0 < e ≤ 1 within 2 units in the last place. For u = e, or (e − 1)/2 if e
@@ -80,30 +63,9 @@ func log1p(e float64) float64 {
 	return whole + (u - (half - v))
 }
 
-// cubic returns a + b·x + (c + d·x)·x² for x2 = x².
-func cubic(a, b, c, d, x, x2 float64) float64 {
-	return float64((float64(d*x)+c)*x2) + (float64(b*x) + a)
-}
-
-// The polynomials are minimax: p of (e^r − 1 − r)/r² for |r| ≤ ½·log 2, with an error of
-// 4e-18·e^r, and q of (2·artanh √x − 2√x)/x^{3/2} for x ≤ 0.0295, of 3e-16.
+// q is minimax: of (2·artanh √x − 2√x)/x^{3/2} for x ≤ 0.0295, with an error of 3e-16.
 const (
-	round      = 0x1.8p52
-	negLog2E   = -math.Log2E
-	ln2Hi      = 0x1.62e42fefap-1 // log 2 to 36 bits: n·ln2Hi is exact
-	ln2Lo      = math.Ln2 - ln2Hi
 	sqrt2Less1 = math.Sqrt2 - 1
-
-	exp0 = 0x1.000000000000ap-1
-	exp1 = 0x1.55555555554f9p-3
-	exp2 = 0x1.555555555083ep-5
-	exp3 = 0x1.1111111127d0ep-7
-	exp4 = 0x1.6c16c18438b11p-10
-	exp5 = 0x1.a01a012a0f35cp-13
-	exp6 = 0x1.a01999e26209fp-16
-	exp7 = 0x1.71df25b30d420p-19
-	exp8 = 0x1.28ad9b8648615p-22
-	exp9 = 0x1.ad7f3ee5d2f80p-26
 
 	log0 = 0x1.5555555555558p-1
 	log1 = 0x1.999999999513fp-2

@@ -1,7 +1,8 @@
-// Package link evaluates the logistic link over slices: with vector instructions where the
-// processor has them, and everywhere with the same bits.
+// Package elem evaluates elementary functions over slices of float64: the exponential and the
+// logistic link of pairwise losses. It uses vector instructions where the processor has them,
+// and gives the same bits everywhere.
 //
-// # The function
+// # The logistic link
 //
 // For a margin z and a smoothing ε,
 //
@@ -14,15 +15,15 @@
 //	σ(−z) = e/(1+e) for z ≥ 0, 1/(1+e) for z < 0
 //
 // Arguments up to |z| = 708 are regular: e is a normal number, and the exponential and the
-// logarithm are polynomials (logistic.go, in Go). For all others, the infinities and NaN, the functions of
+// logarithm are polynomials (exp.go and logistic.go). For all others, the infinities and NaN, the functions of
 // internal/num stand in.
 //
 // # The same bits
 //
-// The assembly evaluates the formulas of logistic.go operation by operation. None of them
+// The assembly evaluates the formulas of the Go code operation by operation. None of them
 // fuses a multiplication with an addition: the Go code says so by converting each product
 // to float64, the one thing that keeps a compiler from it. Sums run in eight lanes, element i in lane i
-// mod 8, that [Fold] adds up in a fixed order. So the processor is not to be seen in a result.
+// mod 8, added up in a fixed order. So the processor is not to be seen in a result.
 //
-// The assembly is written by the program in gen; go generate runs it.
-package link
+// The program elem in the module internal/gen writes the assembly; go generate runs it.
+package elem
