@@ -193,3 +193,27 @@ func TestDefectLengthSign(t *testing.T) {
 	same, _ := eval(t, loss.RDPO{Beta: 0.5, Alpha: 0.1}, onePair(1, 0))
 	require.Less(t, long.Loss[0], same.Loss[0])
 }
+
+// 0·∞ in p·log p, in a weight times a loss, or in a slope times a derivative is NaN if it is
+// formed; each has a limit.
+func TestDefectZeroTimesInfinity(t *testing.T) {
+	sequence := loss.Layout{Begin: []int{0, 2}, Prompt: []int{0}}
+	out := loss.TokenOut{Loss: make([]float64, 1), LogProb: make([]float64, 2)}
+	total, err := loss.DFT{By: loss.SumTokens}.Eval(out, sequence, []float64{-inf, -1})
+	require.NoError(t, err)
+	within(t, math.Exp(-1), total.Sum, 1e-15)
+	assert.Equal(t, []float64{0, -math.Exp(-1)}, out.LogProb)
+
+	won, _ := eval(t, loss.EXO{Beta: 1, LabelSmoothing: 0.25}, onePair(0, -inf))
+	within(t, -math.Log(0.75), won.Loss[0], 1e-15)
+	assert.Zero(t, won.Chosen[0])
+	lost, _ := eval(t, loss.EXO{Beta: 1, LabelSmoothing: 0.25}, onePair(-inf, 0))
+	within(t, -math.Log(0.25), lost.Loss[0], 1e-15)
+
+	b := onePair(-inf, 0)
+	b.Weight = []float64{0}
+	none, sum := eval(t, loss.DPO{Beta: 1}, b)
+	assert.Equal(t, []float64{0, 0, 0, 0}, []float64{sum.Sum, none.Loss[0], none.Chosen[0], none.Rejected[0]})
+	_, sum = eval(t, loss.MPO{{0, loss.DPO{Beta: 1}}, {1, loss.APOZero{Beta: 1}}}, onePair(-inf, 0))
+	assert.Equal(t, 1.5, sum.Sum)
+}
