@@ -3,6 +3,7 @@ package rloo_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -223,9 +224,9 @@ func TestAdvantageProperties(t *testing.T) {
 			assert.Equal(t, want, eval(t, a, in, ragged), "%s, shifted", name)
 		}
 		reversed := copyInto(in, reward)
-		floats.Reverse(reversed)
+		slices.Reverse(reversed)
 		got := eval(t, a, reversed, ragged)
-		floats.Reverse(got)
+		slices.Reverse(got)
 		assert.InDeltaSlice(t, want, got, 1e-13, "%s, reversed", name)
 	}
 }
@@ -327,15 +328,15 @@ func TestAdvantagesAllocateNothing(t *testing.T) {
 	all := advantages(64, 16)
 	delete(all, "GDPO")
 	for name, a := range all {
-		assert.Zero(t, testing.AllocsPerRun(50, func() {
+		allocatesNothing(t, func() {
 			if _, err := a.Eval(dst, reward, g); err != nil {
 				t.Error(err)
 			}
-		}), name)
+		}, name)
 	}
-	assert.Zero(t, testing.AllocsPerRun(50, func() {
+	allocatesNothing(t, func() {
 		if _, err := (rloo.GDPO{}).Eval(dst, both, g); err != nil {
 			t.Error(err)
 		}
-	}))
+	})
 }

@@ -1,0 +1,5 @@
+//go:build race
+
+package rloo_test
+
+func init() { raceDetector = true }
