@@ -273,7 +273,7 @@ func TestPairwiseConcurrent(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				for range 5 {
+				for range 2 {
 					out := pairsOut(manyPairs)
 					got, err := l.Eval(out, b)
 					assert.NoError(t, err)
