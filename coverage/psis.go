@@ -1,12 +1,11 @@
 package coverage
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
@@ -40,8 +39,8 @@ func TailLen(n int) int {
 // is not safe for concurrent use.
 type PSIS struct {
 	top  topHeap
-	tail []int
 	fit  paretoFit
+	seen []int
 }
 
 // Smooth stores in dst the logarithms of smoothed weights that sum to 1, for the
@@ -58,35 +57,64 @@ func (s *PSIS) Smooth(dst, logw []float64) (Pareto, error) {
 	if dst != nil {
 		sameLength(dst, logw)
 	}
-	s.top.reset(TailLen(len(logw)) + 1)
-	for i, v := range logw {
-		if math.IsNaN(v) || math.IsInf(v, 1) {
-			return Pareto{}, fmt.Errorf("coverage: logw[%d] = %v, must be a number or −Inf", i, v)
-		}
-		s.top.push(v)
+	if err := s.top.fill(logw, TailLen(len(logw))+1); err != nil {
+		return Pareto{}, err
 	}
-	p, err := s.fit.run(s.top.descending(), len(logw))
+	top := s.top.descending()
+	p, err := s.fit.run(top, len(logw))
 	if err != nil || dst == nil {
 		return p, err
 	}
-	largest := s.top.values[0]
-	s.tail = s.tail[:0]
-	if !math.IsInf(p.K, 1) {
-		for i, v := range logw {
-			if v-largest > s.fit.cut {
-				s.tail = append(s.tail, i)
-			}
-		}
-		slices.SortFunc(s.tail, func(a, b int) int { return cmp.Or(cmp.Compare(logw[a], logw[b]), a-b) })
-	}
+	s.quantiles(p)
 	for i, v := range logw {
-		dst[i] = v - largest
+		if v -= top[0]; v > s.fit.cut && p.Tail > 0 {
+			v = s.replacement(v, top[:p.Tail])
+		}
+		dst[i] = v
 	}
-	for i, at := range s.tail {
-		dst[at] = min(math.Log(p.quantile((float64(i)+0.5)/float64(p.Tail))+math.Exp(s.fit.cut)), 0)
-	}
-	num.LogNormalize(dst, dst)
+	normalize(dst)
 	return p, nil
+}
+
+// quantiles computes what replaces the weights of the tail, largest first, in the memory of the fit.
+func (s *PSIS) quantiles(p Pareto) {
+	cut := math.Exp(s.fit.cut)
+	for i := range p.Tail {
+		u := (float64(p.Tail-1-i) + 0.5) / float64(p.Tail)
+		s.fit.excess[i] = min(math.Log(p.quantile(u)+cut), 0)
+	}
+	s.seen = slices.Grow(s.seen[:0], p.Tail)[:p.Tail]
+	clear(s.seen)
+}
+
+// replacement returns the quantile for a weight of the tail, largest first, in units of the largest: for
+// equal ones that of larger ranks in the order of the calls.
+func (s *PSIS) replacement(v float64, tail []float64) float64 {
+	last, end := 0, len(tail) // among the weights that are not smaller, the last
+	for last+1 < end {
+		if mid := (last + end) / 2; tail[mid]-tail[0] >= v {
+			last = mid
+		} else {
+			end = mid
+		}
+	}
+	s.seen[last]++
+	return s.fit.excess[last+1-s.seen[last]]
+}
+
+// normalize subtracts log Σ e^x from x ≤ 0, of which one at least is not far below 0.
+func normalize(x []float64) {
+	var e [256]float64
+	sum := 0.0
+	for lo := 0; lo < len(x); lo += len(e) {
+		part := x[lo:min(lo+len(e), len(x))]
+		elem.Exp(e[:len(part)], part, 1, 0)
+		sum += elem.Sum(e[:len(part)])
+	}
+	z := math.Log(sum)
+	for i := range x {
+		x[i] -= z
+	}
 }
 
 // quantile is the inverse distribution function of the exceedances.
@@ -156,10 +184,29 @@ func (f *paretoFit) zhangStephens() (k, sigma float64) {
 	return (n*k + 5) / (n + 10), -k / theta
 }
 
+// meanLog1p returns the mean of log(1 + a·x) for ascending x ≥ 0.
 func meanLog1p(a float64, x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Log1p(a * v)
+	n := len(x)
+	if math.Abs(a)*x[n-1] < 0.5 { // 1 + a·x would lose too much of a·x
+		sum := 0.0
+		for _, v := range x {
+			sum += math.Log1p(a * v)
+		}
+		return sum / float64(n)
 	}
-	return sum / float64(len(x))
+	// Else the logarithm of products, which end before they leave the range of float64.
+	sum, p, q := 0.0, 1.0, 1.0
+	for i := 0; i+1 < n; i += 2 {
+		f, g := 1+a*x[i], 1+a*x[i+1]
+		if small, large := min(p*f, q*g), max(p*f, q*g); small > 0x1p-500 && large < 0x1p+500 {
+			p, q = p*f, q*g
+			continue
+		}
+		sum += math.Log(p) + math.Log(q) + math.Log(f) + math.Log(g)
+		p, q = 1, 1
+	}
+	if n%2 == 1 {
+		sum += math.Log1p(a * x[n-1])
+	}
+	return (sum + math.Log(p) + math.Log(q)) / float64(n)
 }

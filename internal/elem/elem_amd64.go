@@ -9,6 +9,11 @@ package elem
 //go:noescape
 func expAVX2(dst *float64, x *float64, n int, a float64, b float64) int
 
+// sumAVX2 is Sum for whole turns of eight elements.
+//
+//go:noescape
+func sumAVX2(x *float64, n int, sums *[8]float64) int
+
 // regularAVX2 is regular for whole turns of eight elements.
 //
 //go:noescape
@@ -23,6 +28,11 @@ func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen 
 //
 //go:noescape
 func expAVX512(dst *float64, x *float64, n int, a float64, b float64) int
+
+// sumAVX512 is Sum for whole turns of eight elements.
+//
+//go:noescape
+func sumAVX512(x *float64, n int, sums *[8]float64) int
 
 // regularAVX512 is regular for whole turns of eight elements.
 //

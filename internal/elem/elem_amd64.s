@@ -396,6 +396,32 @@ done:
 	MOVQ BX, ret+40(FP)
 	RET
 
+// func sumAVX2(x *float64, n int, sums *[8]float64) int
+// Requires: AVX
+TEXT ·sumAVX2(SB), NOSPLIT, $0-32
+	MOVQ    x+0(FP), AX
+	MOVQ    sums+16(FP), CX
+	VMOVUPD (CX), Y0
+	VMOVUPD 32(CX), Y1
+	MOVQ    n+8(FP), DX
+	XORQ    BX, BX
+
+turn:
+	LEAQ   8(BX), SI
+	CMPQ   SI, DX
+	JGT    done
+	VADDPD (AX)(BX*8), Y0, Y0
+	VADDPD 32(AX)(BX*8), Y1, Y1
+	MOVQ   SI, BX
+	JMP    turn
+
+done:
+	VMOVUPD Y0, (CX)
+	VMOVUPD Y1, 32(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+24(FP)
+	RET
+
 // func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon float64) int
 // Requires: AVX, AVX2
 TEXT ·regularAVX2(SB), NOSPLIT, $0-48
@@ -1004,6 +1030,29 @@ turn8:
 done:
 	VZEROUPPER
 	MOVQ BX, ret+40(FP)
+	RET
+
+// func sumAVX512(x *float64, n int, sums *[8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·sumAVX512(SB), NOSPLIT, $0-32
+	MOVQ    x+0(FP), AX
+	MOVQ    sums+16(FP), CX
+	VMOVUPD (CX), Z0
+	MOVQ    n+8(FP), DX
+	XORQ    BX, BX
+
+turn:
+	LEAQ   8(BX), SI
+	CMPQ   SI, DX
+	JGT    done
+	VADDPD (AX)(BX*8), Z0, Z0
+	MOVQ   SI, BX
+	JMP    turn
+
+done:
+	VMOVUPD Z0, (CX)
+	VZEROUPPER
+	MOVQ    BX, ret+24(FP)
 	RET
 
 // func regularAVX512(value *float64, slope *float64, z *float64, n int, epsilon float64) int

@@ -273,24 +273,29 @@ func TestLogRatiosIrregular(t *testing.T) {
 	})
 }
 
-// The sum is that of eight lanes, and loses less than a running sum may.
+// The sum is that of eight lanes, with the same bits at each level.
 func TestSum(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
 	for n := range 101 {
-		x := make([]float64, n)
+		x, _ := guarded(n, rng.IntN(9))
+		var sums [lanes]float64
 		exact := oracle.New(0)
 		for i := range x {
-			x[i] = 0.1 + float64(i%7)
+			x[i] = 10 * rng.NormFloat64()
+			sums[i%lanes] += x[i]
 			exact.Add(exact, oracle.New(x[i]))
 		}
-		assert.InDelta(t, oracle.Round(exact), Sum(x), 3e-13)
+		want := ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
+		require.InDelta(t, oracle.Round(exact), want, 1e-12)
+		atEachLevel(t, func(t *testing.T) { require.Equal(t, want, Sum(x)) })
 	}
-	assert.Equal(t, 36.0, Sum([]float64{1, 2, 3, 4, 5, 6, 7, 8}))
-	assert.Zero(t, Sum(nil))
 }
 
 func TestAllocs(t *testing.T) {
 	p, _ := pairs(rand.New(rand.NewPCG(5, 5)), 256)
 	assert.Zero(t, testing.AllocsPerRun(10, func() { LogRatios(p, 0.1, 0) }))
+	assert.Zero(t, testing.AllocsPerRun(10, func() { Exp(p.Value, p.Chosen, 1, 0) }))
+	assert.Zero(t, testing.AllocsPerRun(10, func() { Sum(p.Value) }))
 	assert.Zero(t, testing.AllocsPerRun(10, func() { Smoothed(p.Value, p.DChosen, p.Chosen, 0) }))
 }
 

@@ -21,6 +21,17 @@ func exp(dst, x []float64, a, b float64) int {
 	return 0
 }
 
+// sum adds whole turns of eight elements to sums and returns their number.
+func sum(x []float64, sums *[lanes]float64) int {
+	switch cpu.Best {
+	case cpu.AVX512:
+		return sumAVX512(unsafe.SliceData(x), len(x), sums)
+	case cpu.AVX2:
+		return sumAVX2(unsafe.SliceData(x), len(x), sums)
+	}
+	return 0
+}
+
 // regular does what it can of Smoothed, in turns of eight elements: it ends before a turn
 // with an argument that is not regular, or when fewer are left, and returns their number.
 func regular(value, slope, z []float64, epsilon float64) int {

@@ -12,6 +12,7 @@ func main() {
 	constants()
 	for _, v := range []isa{avx2{}, avx512{}} {
 		exp(v)
+		sum(v)
 		smoothed(v)
 		logRatios(v)
 	}
@@ -33,6 +34,33 @@ func exp(v isa) {
 			g.store(e, t.at(dst, g))
 		}
 	})
+}
+
+// sum writes Sum.
+func sum(v isa) {
+	TEXT("sum"+v.Name(), NOSPLIT, "func(x *float64, n int, sums *[8]float64) int")
+	Pragma("noescape")
+	Doc("sum" + v.Name() + " is Sum for whole turns of eight elements.")
+	x, sums := pointer("x"), pointer("sums")
+	lanes := group{v, 0, 64 / v.size()}
+	total := lanes.load(lane(sums, lanes))
+	n, i := Load(Param("n"), GP64()), GP64()
+	XORQ(i, i)
+	Label("turn")
+	last := GP64()
+	LEAQ(Mem{Base: i, Disp: 8}, last)
+	CMPQ(last, n)
+	JGT(LabelRef("done"))
+	for k, r := range total {
+		VADDPD(x.Idx(i, 8).Offset(k*v.size()), r, r)
+	}
+	MOVQ(last, i)
+	JMP(LabelRef("turn"))
+	Label("done")
+	lanes.store(total, lane(sums, lanes))
+	VZEROUPPER()
+	Store(i, ReturnIndex(0))
+	RET()
 }
 
 // smoothed writes regular: turns until one has an element that is not regular.

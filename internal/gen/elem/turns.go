@@ -84,10 +84,15 @@ func (g group) tally(counter Mem, masks []reg.Register) {
 
 // accumulate adds vectors to the partial sums, in the order of their elements.
 func (g group) accumulate(sums Mem, v vectors) {
+	at := lane(sums, g)
 	for k, r := range v {
-		lane := sums.Offset((g.first + k) * g.size() % (8 * lanes))
 		sum := g.reg()
-		VADDPD(lane, r, sum)
-		VMOVUPD(sum, lane)
+		VADDPD(at(k), r, sum)
+		VMOVUPD(sum, at(k))
 	}
+}
+
+// lane is where the partial sums of the vectors of a group are.
+func lane(sums Mem, g group) func(k int) Mem {
+	return func(k int) Mem { return sums.Offset((g.first + k) * g.size() % (8 * lanes)) }
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/prefgrad/prefgrad/loss"
+	"github.com/prefgrad/prefgrad/policy"
+	"github.com/prefgrad/prefgrad/train"
+)
+
+// hypo is one step of HyPO on a log-linear policy: for each prompt a pair and four fresh
+// samples, the loss, the gradient, and Adam.
+func hypo(_ options, dim, prompts int) (benchmark, error) {
+	const responses, k, beta, lambda, lr = 16, 4, 0.1, 0.05, 1e-3
+	p := policy.NewLogLinear(dim)
+	copy(p.Params(), normal(dim, 0, 0.01))
+	candidates := make([]*policy.Candidates, prompts)
+	features, logRef := normal32(prompts*responses*dim, 1), normal(prompts*responses, 0, 1)
+	for i := range candidates {
+		f, err := policy.NewDense(responses, dim, widen(features[i*responses*dim:(i+1)*responses*dim]))
+		if err != nil {
+			return benchmark{}, err
+		}
+		candidates[i] = &policy.Candidates{Features: f, Ref: logRef[i*responses : (i+1)*responses]}
+	}
+	ref := p.Freeze()
+
+	// The items of a prompt stand together: its pair, then its samples.
+	const items = 2 + k
+	n := prompts * items
+	xs, ys := make([]*policy.Candidates, n), make([]int, n)
+	ids := make([]uint64, prompts)
+	for i := range prompts {
+		ids[i] = uint64(i)
+		for j := range items {
+			xs[i*items+j] = candidates[i]
+		}
+		ys[i*items] = i * 31 % responses
+		ys[i*items+1] = (ys[i*items] + 1) % responses
+	}
+	draws := policy.Draws[int]{Y: make([]int, prompts*k), LogProb: make([]float64, prompts*k), Model: make([]float64, prompts*k)}
+	logRefs, logp, w := make([]float64, n), make([]float64, n), make([]float64, n)
+	half := func() []float64 { return make([]float64, prompts) }
+	pairs := loss.Pairs{Chosen: half(), Rejected: half(), RefChosen: half(), RefRejected: half()}
+	samples := loss.Samples{LogProb: make([]float64, prompts*k), Ref: make([]float64, prompts*k), K: k}
+	out := loss.HyPOOut{
+		Pairs:   loss.PairsOut{Chosen: half(), Rejected: half()},
+		Samples: loss.SamplesOut{LogProb: make([]float64, prompts*k)},
+	}
+	pass, adam := p.NewPass(), train.NewAdamW(p)
+	step := uint64(0)
+	return benchmark{fmt.Sprintf("loglinear/hypo/d=%d", dim), prompts, func() error {
+		step++
+		if err := p.Sample(background, draws, candidates, ids, k, policy.Key{Seed: 1, Step: step}); err != nil {
+			return err
+		}
+		for i := range prompts {
+			copy(ys[i*items+2:(i+1)*items], draws.Y[i*k:(i+1)*k])
+		}
+		if err := ref.LogProbs(background, logRefs, xs, ys); err != nil {
+			return err
+		}
+		if err := pass.Forward(background, logp, xs, ys); err != nil {
+			return err
+		}
+		for i := range prompts {
+			a := i * items
+			pairs.Chosen[i], pairs.Rejected[i] = logp[a], logp[a+1]
+			pairs.RefChosen[i], pairs.RefRejected[i] = logRefs[a], logRefs[a+1]
+			copy(samples.LogProb[i*k:(i+1)*k], logp[a+2:])
+			copy(samples.Ref[i*k:(i+1)*k], logRefs[a+2:])
+		}
+		if _, err := (loss.HyPO{Offline: loss.DPO{Beta: beta}, Lambda: lambda}).Eval(out, pairs, samples); err != nil {
+			return err
+		}
+		for i := range prompts {
+			a := i * items
+			w[a], w[a+1] = out.Pairs.Chosen[i]/float64(prompts), out.Pairs.Rejected[i]/float64(prompts)
+			for j, v := range out.Samples.LogProb[i*k : (i+1)*k] {
+				w[a+2+j] = v / float64(prompts*k)
+			}
+		}
+		if err := pass.Pullback(background, w); err != nil {
+			return err
+		}
+		_, err := adam.Update(background, lr, 1, 0)
+		return err
+	}}, nil
+}
+
+func widen(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
