@@ -82,6 +82,7 @@ func TestAdvantagesByHand(t *testing.T) {
 		{"greedy", rloo.ReMax{Baseline: []float64{1, -1}}, two, []float64{5, 2, 1, 2, 6}, []float64{4, 1, 2, 3, 7}},
 		// others of 1: (2·1 + 6·3)/4 = 5; of 2: (1·4 + 6·3)/7; of 6: (1·4 + 2·1)/5
 		{"optimal", rloo.OptimalBaseline{Weight: []float64{4, 1, 3}}, three, []float64{1, 2, 6}, []float64{-4, 2 - 22./7, 6 - 1.2}},
+		{"optimal, small weights", rloo.OptimalBaseline{Weight: []float64{0.04, 0.01, 0.03}}, three, []float64{1, 2, 6}, []float64{-4, 2 - 22./7, 6 - 1.2}},
 		{"no weights", rloo.OptimalBaseline{Weight: []float64{0, 0, 0}}, three, []float64{1, 2, 6}, []float64{-3, -1.5, 4.5}},
 		{"one weight", rloo.OptimalBaseline{Weight: []float64{0, 0, 7}}, three, []float64{1, 2, 6}, []float64{-5, -4, 4.5}},
 		{"lengths", rloo.OPO{Length: []float64{4, 1, 3}}, three, []float64{1, 2, 6}, []float64{-2, -1, 3}},
@@ -104,6 +105,9 @@ func TestAdvantagesByHand(t *testing.T) {
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, []float64{-2 / root(7), -1 / root(7), 3 / root(7)}, dst, 1e-15)
 	assert.Equal(t, rloo.Signal{Groups: 1}, s)
+	_, err = rloo.GDPO{}.Eval(dst, [][]float64{{1, 2, 6}, {2, 4, 12}}, three) // without weights, twice the same
+	require.NoError(t, err)
+	assert.InDeltaSlice(t, []float64{-4 / root(7), -2 / root(7), 6 / root(7)}, dst, 1e-15)
 }
 
 // The line through the others, fitted for each sample anew.

@@ -59,8 +59,9 @@
 // [Spread] gives each token of a reply the advantage of the reply, which is exact for rewards
 // of whole replies. [RewardToGo] gives a token the rewards from it on, [GAE] takes a value
 // function to trade variance for bias and tells replies that ended from those that were cut
-// off; [ReinforcePlusPlus] and [WhitenTokens] divide by the spread of the batch. Masked
-// tokens are never read, and whether time passes in them is said.
+// off; [OptimalTokenBaseline] compares tokens with those of the other replies;
+// [ReinforcePlusPlus] and [WhitenTokens] divide by the spread of the batch. Masked tokens
+// are never read, and whether time passes in them is said.
 //
 // # KL
 //

@@ -4,8 +4,9 @@ import "sync"
 
 // scratch is working memory, kept between calls.
 type scratch struct {
-	value []float64
-	order []ranked
+	value, weight []float64
+	order         []ranked
+	cursors       []cursor
 }
 
 var pool = sync.Pool{New: func() any { return new(scratch) }}

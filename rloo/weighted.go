@@ -67,14 +67,9 @@ func weighted(dst, reward, weight []float64, field string, g Groups, others bool
 			continue
 		}
 		r, w, d := reward[lo:hi], weight[lo:hi], dst[lo:hi]
-		first := r[0]
-		var sum, total float64
-		for j, v := range r {
-			sum += w[j] * (v - first)
-			total += w[j]
-		}
+		sum, total := weightedSums(r, w)
 		if !isFinite(total) || !isFinite(sum) {
-			return Signal{}, fmt.Errorf("rloo: %s times rewards of group %d: the sum overflows", field, i)
+			return Signal{}, overflowingWeights(field, i)
 		}
 		switch {
 		case others:
@@ -82,6 +77,7 @@ func weighted(dst, reward, weight []float64, field string, g Groups, others bool
 		case total == 0:
 			return Signal{}, fmt.Errorf("rloo: %s of group %d are all 0", field, i)
 		default:
+			first := r[0]
 			for j, v := range r {
 				d[j] = v - first - sum/total
 			}
@@ -90,8 +86,21 @@ func weighted(dst, reward, weight []float64, field string, g Groups, others bool
 	return s, nil
 }
 
-// leaveOneOutWeighted subtracts from each reward the weighted mean of the others. sum and
-// total are Σ w·(r − r[0]) and Σ w.
+// weightedSums returns Σ w·(r − r[0]) and Σ w.
+func weightedSums(r, w []float64) (sum, total float64) {
+	for j, v := range r {
+		sum += w[j] * (v - r[0])
+		total += w[j]
+	}
+	return sum, total
+}
+
+func overflowingWeights(field string, group int) error {
+	return fmt.Errorf("rloo: %s times rewards of group %d: the sum overflows", field, group)
+}
+
+// leaveOneOutWeighted subtracts from each reward the weighted mean of the others, given
+// what weightedSums returns.
 func leaveOneOutWeighted(dst, r, w []float64, sum, total float64) {
 	top := 0
 	for j, x := range w {
