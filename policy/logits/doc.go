@@ -22,8 +22,13 @@
 //	LogZ              log Σ exp(z/T)                   p_v
 //
 // [Forward] computes the quantities, [Gradient] the weighted sum of the derivatives.
-// Both read the logits where they lie, add up in float64, allocate nothing and make
-// no copy of the logits.
+// Both read the logits where they lie, once for Forward and twice for Gradient, add up in
+// float64, allocate nothing and make no copy of the logits. On amd64 they use vector
+// instructions where the processor has them. Rows do not depend on each other:
+// [Batch.Workers] goroutines share them on request.
+//
+// Errors are below 1e-13 for the quantities, and below 3e-7, relative, for gradients, which
+// are float32; derivatives below 1e-37 times the weight may come out as 0.
 //
 // # Padding
 //
@@ -38,6 +43,6 @@
 // −Inf, and 0·log 0 = 0 elsewhere. KL(p‖q) is +Inf where p_v > 0 = q_v, and likewise
 // in reverse. NaN, +Inf and a row of −Inf alone are errors that name the row.
 //
-// Differences of nearly equal numbers are exact to about 1e-16 in absolute terms: the
-// KL of a row to itself is 0, that to a very close row may come out as −1e-17.
+// Differences of nearly equal numbers are exact to about 1e-15 in absolute terms: the
+// KL of a row to itself is 0, that to a very close row may come out as −1e-16.
 package logits

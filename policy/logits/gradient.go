@@ -3,6 +3,8 @@ package logits
 import (
 	"fmt"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/vec"
 )
 
 // Gradient stores in row i of dz
@@ -29,50 +31,58 @@ func Gradient(dz Rows, dst, w Stats, b Batch) error {
 		panic("logits: gradient and logits of different shapes")
 	}
 	dz.check()
-	values := dst.LogProb != nil || dst.Entropy != nil || dst.SumSq != nil || dst.pair() || dst.LogZ != nil
+	if b.Workers > 1 {
+		return b.gradientShared(dz, dst, w, inv)
+	}
 	for i := range b.Logits.N {
-		if b.padded(i) {
-			dst.store(i, moments{}, 0)
-			clear(dz.Row(i))
-			continue
-		}
-		g, err := w.row(i)
-		if err != nil {
+		if err := b.gradient(i, dz.Row(i), &dst, &w, inv); err != nil {
 			return err
 		}
-		if g == (weights{}) {
-			if values {
-				if _, err := b.forwardRow(i, dst, Stats{}, inv); err != nil {
-					return err
-				}
-			}
-			clear(dz.Row(i))
-			continue
+	}
+	return nil
+}
+
+// gradient is Gradient for row i.
+func (b *Batch) gradient(i int, dz []float32, dst, w *Stats, inv float64) error {
+	if b.padded(i) {
+		dst.store(i, &moments{}, 0)
+		clear(dz)
+		return nil
+	}
+	g, err := w.row(i)
+	if err != nil {
+		return err
+	}
+	values := dst.LogProb != nil || dst.moments() || dst.pair() || dst.LogZ != nil
+	if g == (weights{}) {
+		if values {
+			_, err = b.forwardRow(i, dst, &Stats{}, inv)
 		}
-		if b.LogZ != nil && !values && g.logpOnly() {
-			if err := b.checkLabel(i); err != nil {
-				return err
-			}
-			// With log Z itself in place of the maximum, what remains to normalise is 0.
-			g.scoreRow(dz.Row(i), shifted{z: b.Logits.Row(i), max: b.LogZ[i] / inv, inv: inv}, int(b.Labels[i]))
-			continue
-		}
-		m, err := b.forwardRow(i, dst, w, inv)
-		if err != nil {
+		clear(dz)
+		return err
+	}
+	if b.LogZ != nil && !values && g.logpOnly() {
+		if err := b.checkLabel(i); err != nil {
 			return err
 		}
-		if g[kl] != 0 && math.IsInf(m.kl, 1) {
-			return &RowError{i, fmt.Errorf("KL(p‖q) is +Inf and has no gradient, its weight is %v", g[kl])}
-		}
-		y := -1
-		if g[logProb] != 0 {
-			y = int(b.Labels[i])
-		}
-		if g.logpOnly() {
-			g.scoreRow(dz.Row(i), m.p, y)
-		} else {
-			g.mixedRow(dz.Row(i), m, y)
-		}
+		g.scoreRow(dz, b.Logits.Row(i), inv, b.LogZ[i], int(b.Labels[i]))
+		return nil
+	}
+	m, err := b.forwardRow(i, dst, w, inv)
+	if err != nil {
+		return err
+	}
+	if g[kl] != 0 && math.IsInf(m.kl, 1) {
+		return &RowError{i, fmt.Errorf("KL(p‖q) is +Inf and has no gradient, its weight is %v", g[kl])}
+	}
+	y := -1
+	if g[logProb] != 0 {
+		y = int(b.Labels[i])
+	}
+	if g.logpOnly() && !m.p.wide {
+		g.scoreRow(dz, m.p.z, inv, m.p.full(), y)
+	} else {
+		g.mixedRow(dz, &m, y)
 	}
 	return nil
 }
@@ -90,7 +100,7 @@ const (
 )
 
 // row returns the weights of row i.
-func (s Stats) row(i int) (g weights, err error) {
+func (s *Stats) row(i int) (g weights, err error) {
 	for f, v := range [...][]float64{s.LogProb, s.Entropy, s.SumSq, s.KL, s.ReverseKL, s.LogZ} {
 		if v == nil {
 			continue
@@ -107,35 +117,48 @@ func (s Stats) row(i int) (g weights, err error) {
 func (g weights) logpOnly() bool { return g == weights{g[logProb]} }
 
 // scoreRow is mixedRow for a weight on log p_y alone: w(1{v=y} − p_v)/T.
-func (g weights) scoreRow(dz []float32, p shifted, y int) {
-	var d, e [block]float64
-	scale := -g[logProb] * p.inv * math.Exp(-p.logZ)
-	label := g[logProb] * p.inv * -math.Expm1(p.logp(y))
-	for at := 0; at < len(dz); {
-		n := p.exp(&d, &e, p.z[at:])
-		for i, x := range e[:n] {
-			dz[at+i] = float32(scale * x)
-		}
-		at += n
-	}
+func (g *weights) scoreRow(dz, z []float32, inv, logZ float64, y int) {
+	w := g[logProb]
+	label := w * inv * -math.Expm1(float64(z[y])*inv-logZ)
+	vec.Score(dz, z, inv, w, logZ)
 	dz[y] = float32(label)
+}
+
+// block is the number of logits that are worked on at a time: small enough for the
+// first-level cache, large enough that the loops over a block cost nothing beside it.
+const block = 256
+
+// exp stores the exponents of z, logits of the row, in d, and their exponentials in e.
+func (s *shifted) exp(d, e []float64, z []float32) {
+	for i, x := range z {
+		d[i] = s.at.Exponent(float64(x))
+	}
+	if !s.wide {
+		s.at.Exponentials(e, z)
+		return
+	}
+	for i, x := range d {
+		e[i] = math.Exp(x)
+	}
 }
 
 // mixedRow stores the weighted sum of all derivatives. y is −1 if the weight on log
 // p_y is 0. dz may be the row of logits: each block is read before it is written.
-func (g weights) mixedRow(dz []float32, m moments, y int) {
+func (g *weights) mixedRow(dz []float32, m *moments, y int) {
 	var d, e, dq, eq [block]float64
 	norm, normQ := math.Exp(-m.p.logZ), math.Exp(-m.q.logZ)
 	invSumSq := math.Exp(-m.sumSq)
-	for at := 0; at < len(dz); {
-		n := m.p.exp(&d, &e, m.p.z[at:])
+	for at := 0; at < len(dz); at += block {
+		end := min(at+block, len(dz))
+		z := m.p.z[at:end]
+		m.p.exp(d[:len(z)], e[:len(z)], z)
 		if m.q.z != nil {
-			m.q.exp(&dq, &eq, m.q.z[at:])
+			m.q.exp(dq[:len(z)], eq[:len(z)], m.q.z[at:end])
 		}
-		for i, x := range e[:n] {
+		for i, x := range z {
 			sum := 0.0
-			if x != 0 { // else every term but the last is 0
-				p, logp := x*norm, d[i]-m.p.logZ
+			if x >= -math.MaxFloat32 { // else every term but that of the reference is 0
+				p, logp := e[i]*norm, d[i]-m.p.logZ
 				sum = -g[logProb] - g[entropy]*(logp+m.entropy) + 2*g[sumSq]*(p*invSumSq-1) + g[reverse] + g[logZ]
 				if g[kl] != 0 {
 					sum += g[kl] * (logp - (dq[i] - m.q.logZ) - m.kl)
@@ -148,8 +171,7 @@ func (g weights) mixedRow(dz []float32, m moments, y int) {
 			if at+i == y {
 				sum += g[logProb]
 			}
-			dz[at+i] = float32(sum * m.p.inv)
+			dz[at+i] = float32(sum * m.p.at.Inv)
 		}
-		at += n
 	}
 }

@@ -42,6 +42,10 @@ type Batch struct {
 	// nil. It saves Gradient a first look at rows where only LogProb has a weight, and
 	// the checks that come with it; Forward does not use it.
 	LogZ []float64
+
+	// Workers is the number of goroutines that share the rows, at most GOMAXPROCS. 0 and 1:
+	// the caller does it alone, and nothing is allocated. It changes no result.
+	Workers int
 }
 
 // Stats holds one number for each row and each quantity that is wanted; nil means
@@ -56,7 +60,10 @@ type Stats struct {
 }
 
 // pair says whether a quantity of two distributions is among those present.
-func (s Stats) pair() bool { return s.KL != nil || s.ReverseKL != nil }
+func (s *Stats) pair() bool { return s.KL != nil || s.ReverseKL != nil }
+
+// moments says whether one that takes more than the normaliser is.
+func (s *Stats) moments() bool { return s.Entropy != nil || s.SumSq != nil }
 
 // Forward stores the wanted quantities of every row in dst, 0 at padded rows.
 //
@@ -69,16 +76,25 @@ func Forward(dst Stats, b Batch) error {
 	if err != nil {
 		return err
 	}
+	if b.Workers > 1 {
+		return b.forwardShared(dst, inv)
+	}
 	for i := range b.Logits.N {
-		if b.padded(i) {
-			dst.store(i, moments{}, 0)
-			continue
-		}
-		if _, err := b.forwardRow(i, dst, Stats{}, inv); err != nil {
+		if err := b.forward(i, &dst, inv); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// forward is Forward for row i.
+func (b *Batch) forward(i int, dst *Stats, inv float64) error {
+	if b.padded(i) {
+		dst.store(i, &moments{}, 0)
+		return nil
+	}
+	_, err := b.forwardRow(i, dst, &Stats{}, inv)
+	return err
 }
 
 // RowError says which row cannot be computed, and why.
@@ -116,7 +132,7 @@ const (
 )
 
 // check panics on shapes that do not fit, and returns 1/T.
-func (b Batch) check(dst, w Stats) (inv float64, err error) {
+func (b *Batch) check(dst, w Stats) (inv float64, err error) {
 	n := b.Logits.N
 	b.Logits.check()
 	for _, s := range [...][]float64{
@@ -159,7 +175,7 @@ func (r Rows) check() {
 }
 
 // padded says whether row i lies beyond the length of its sequence.
-func (b Batch) padded(i int) bool {
+func (b *Batch) padded(i int) bool {
 	if b.Lengths == nil {
 		return false
 	}

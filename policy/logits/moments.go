@@ -4,33 +4,77 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/prefgrad/prefgrad/internal/num"
+	"github.com/prefgrad/prefgrad/internal/vec"
 )
 
-// block is the number of logits that are worked on at a time: small enough for the
-// first-level cache, large enough that the loops over a block cost nothing beside it.
-const block = 256
-
-// shifted is a row with the numbers that normalise it: log p_v = (z_v − max)/T − logZ.
+// shifted is a row with the numbers that normalise it: log p_v = (z_v − Ref)·Inv − logZ.
 type shifted struct {
 	z    []float32
-	max  float64 // of z
-	inv  float64 // 1/T
-	logZ float64 // log Σ exp((z_v − max)/T) ≥ 0
+	at   vec.Point
+	logZ float64 // log Σ exp((z_v − Ref)·Inv)
+	wide bool    // the row is none for vector kernels; Ref is its maximum
 }
 
-// logp returns log p_v.
-func (s shifted) logp(v int) float64 { return (float64(s.z[v])-s.max)*s.inv - s.logZ }
+// exponent returns (z_v − Ref)·Inv.
+func (s *shifted) exponent(v int) float64 { return s.at.Exponent(float64(s.z[v])) }
 
-// exp stores (z_v − max)/T in d and its exponential in e, for the first logits of z,
-// and returns how many these are.
-func (s shifted) exp(d, e *[block]float64, z []float32) int {
-	z = z[:min(len(z), block)]
-	for i, x := range z {
-		d[i] = (float64(x) - s.max) * s.inv
+// logp returns log p_v.
+func (s *shifted) logp(v int) float64 { return s.exponent(v) - s.logZ }
+
+// full returns log Σ exp(z_v/T).
+func (s *shifted) full() float64 { return s.at.Ref*s.at.Inv + s.logZ }
+
+// sum normalises the row z and returns its sums, those of the moments if wanted.
+func (s *shifted) sum(z []float32, inv float64, moments bool) (sums vec.Sums, err error) {
+	s.z = z
+	var ok bool
+	if s.at, sums, ok = vec.Row(z, inv, moments); !ok {
+		top, err := largest(z)
+		if err != nil {
+			return sums, err
+		}
+		s.at, s.wide = vec.Point{Ref: top, Inv: inv}, true
+		sums = s.plain()
 	}
-	num.ExpNonPositive(e[:len(z)], d[:len(z)])
-	return len(z)
+	s.logZ = math.Log(sums.E)
+	return sums, nil
+}
+
+// plain forms the sums of a row of any range one by one, with d in units of T.
+func (s *shifted) plain() (sums vec.Sums) {
+	for v := range s.z {
+		d := s.exponent(v)
+		if e := math.Exp(d); e != 0 {
+			sums.E += e
+			sums.ED += e * d
+			sums.EE += e * e
+		}
+	}
+	sums.ED /= s.at.Inv
+	return sums
+}
+
+// largest returns the largest logit, or which logit makes a distribution impossible.
+func largest(z []float32) (float64, error) {
+	top := float32(math.Inf(-1))
+	for v, x := range z {
+		if x > top {
+			top = x
+		} else if x != x {
+			return 0, fmt.Errorf("logit %d is NaN", v)
+		}
+	}
+	if math.IsInf(float64(top), 1) {
+		for v, x := range z {
+			if x == top {
+				return 0, fmt.Errorf("logit %d is +Inf", v)
+			}
+		}
+	}
+	if math.IsInf(float64(top), -1) {
+		return 0, fmt.Errorf("all %d logits are -Inf", len(z))
+	}
+	return float64(top), nil
 }
 
 // moments are the quantities of one row, all but LogProb.
@@ -41,36 +85,30 @@ type moments struct {
 }
 
 // forwardRow computes what dst and w need of row i, and stores what dst wants.
-func (b Batch) forwardRow(i int, dst, w Stats, inv float64) (m moments, err error) {
+func (b *Batch) forwardRow(i int, dst, w *Stats, inv float64) (m moments, err error) {
 	if dst.LogProb != nil || w.LogProb != nil {
 		if err := b.checkLabel(i); err != nil {
 			return m, err
 		}
 	}
-	if m.p, err = shift(b.Logits.Row(i), inv); err != nil {
-		return m, &RowError{i, err}
+	if dst.pair() || w.pair() {
+		err = m.pair(b.Logits.Row(i), b.Ref.Row(i), inv)
+	} else {
+		err = m.row(b.Logits.Row(i), inv, dst.moments() || w.moments())
 	}
-	switch {
-	case dst.pair() || w.pair():
-		if m.q, err = shift(b.Ref.Row(i), inv); err != nil {
-			return m, &RowError{i, fmt.Errorf("reference: %w", err)}
-		}
-		m.two()
-	case dst.Entropy != nil || w.Entropy != nil || dst.SumSq != nil || w.SumSq != nil:
-		m.one()
-	default:
-		m.none()
+	if err != nil {
+		return m, &RowError{i, err}
 	}
 	var logp float64
 	if dst.LogProb != nil {
 		logp = m.p.logp(int(b.Labels[i]))
 	}
-	dst.store(i, m, logp)
+	dst.store(i, &m, logp)
 	return m, nil
 }
 
 // checkLabel returns an error if the label of row i is outside the vocabulary.
-func (b Batch) checkLabel(i int) error {
+func (b *Batch) checkLabel(i int) error {
 	if y := b.Labels[i]; y < 0 || int(y) >= b.Logits.Vocab {
 		return &RowError{i, fmt.Errorf("label is %d, outside the vocabulary of %d", y, b.Logits.Vocab)}
 	}
@@ -78,7 +116,7 @@ func (b Batch) checkLabel(i int) error {
 }
 
 // store stores the wanted quantities of row i.
-func (s Stats) store(i int, m moments, logp float64) {
+func (s *Stats) store(i int, m *moments, logp float64) {
 	if s.LogProb != nil {
 		s.LogProb[i] = logp
 	}
@@ -95,98 +133,61 @@ func (s Stats) store(i int, m moments, logp float64) {
 		s.ReverseKL[i] = m.reverse
 	}
 	if s.LogZ != nil {
-		s.LogZ[i] = m.p.max*m.p.inv + m.p.logZ
+		s.LogZ[i] = m.p.full()
 	}
 }
 
-// shift finds the maximum, and the logits that make a distribution impossible.
-func shift(z []float32, inv float64) (shifted, error) {
-	top := float32(math.Inf(-1))
-	for v, x := range z {
-		if x > top {
-			top = x
-		} else if x != x {
-			return shifted{}, fmt.Errorf("logit %d is NaN", v)
-		}
+// row computes the quantities of p alone.
+func (m *moments) row(z []float32, inv float64, moments bool) error {
+	sums, err := m.p.sum(z, inv, moments)
+	if moments {
+		m.of(&sums)
 	}
-	s := shifted{z: z, max: float64(top), inv: inv}
-	if math.IsInf(s.max, 1) {
-		for v, x := range z {
-			if x == top {
-				return s, fmt.Errorf("logit %d is +Inf", v)
-			}
-		}
-	}
-	if math.IsInf(s.max, -1) {
-		return s, fmt.Errorf("all %d logits are -Inf", len(z))
-	}
-	return s, nil
+	return err
 }
 
-// none computes the normaliser of p alone.
-func (m *moments) none() {
-	var d, e [block]float64
-	sum := 0.0
-	for z := m.p.z; len(z) > 0; {
-		n := m.p.exp(&d, &e, z)
-		for _, x := range e[:n] {
-			sum += x
-		}
-		z = z[n:]
-	}
-	m.p.logZ = math.Log(sum)
+// of computes the quantities of p from its sums.
+func (m *moments) of(sums *vec.Sums) {
+	m.entropy = m.p.logZ - m.p.at.Inv*sums.ED/sums.E
+	m.sumSq = math.Log(sums.EE) - 2*m.p.logZ
 }
 
-// one computes the quantities of p alone.
-func (m *moments) one() {
-	var d, e [block]float64
-	var s, sd, s2 float64 // Σe, Σe·d, Σe²
-	for z := m.p.z; len(z) > 0; {
-		n := m.p.exp(&d, &e, z)
-		for i, x := range e[:n] {
-			if x != 0 {
-				s += x
-				sd += x * d[i]
-				s2 += x * x
-			}
-		}
-		z = z[n:]
+// pair computes the quantities of p, of q, and of both.
+func (m *moments) pair(z, zq []float32, inv float64) error {
+	at, atQ, sums, ok := vec.Pair(z, zq, inv)
+	if ok {
+		m.p, m.q = shifted{z: z, at: at, logZ: math.Log(sums.E)}, shifted{z: zq, at: atQ, logZ: math.Log(sums.Q)}
+		m.of(&sums)
+		m.kl = inv*sums.EDiff/sums.E - m.p.logZ + m.q.logZ
+		m.reverse = inv*sums.QDiff/sums.Q - m.q.logZ + m.p.logZ
+		return nil
 	}
-	m.p.logZ = math.Log(s)
-	m.entropy = m.p.logZ - sd/s
-	m.sumSq = math.Log(s2) - 2*m.p.logZ
+	if err := m.row(z, inv, true); err != nil {
+		return err
+	}
+	if _, err := m.q.sum(zq, inv, false); err != nil {
+		return fmt.Errorf("reference: %w", err)
+	}
+	m.plainKL()
+	return nil
 }
 
-// two computes the quantities of p, of q, and of both.
-func (m *moments) two() {
-	var d, e, dq, eq [block]float64
-	var s, sd, s2, sq float64 // Σe, Σe·d, Σe², Σe_q
-	var k, r float64          // Σe(d − d_q), Σe_q(d_q − d)
-	for z, zq := m.p.z, m.q.z; len(z) > 0; {
-		n := m.p.exp(&d, &e, z)
-		m.q.exp(&dq, &eq, zq)
-		for i, x := range e[:n] {
-			y, diff := eq[i], d[i]-dq[i] // NaN if both are −Inf
-			if x != 0 {
-				s += x
-				sd += x * d[i]
-				s2 += x * x
-				k += x * diff
-			} else if diff > math.MaxFloat64 {
-				k = diff // possible under p, however unlikely, and impossible under q
-			}
-			if y != 0 {
-				sq += y
-				r -= y * diff
-			} else if -diff > math.MaxFloat64 {
-				r = -diff
-			}
+// plainKL computes the divergences of two rows of any range, term by term.
+func (m *moments) plainKL() {
+	var kl, reverse float64
+	for v := range m.p.z {
+		logp, logq := m.p.logp(v), m.q.logp(v)
+		diff := logp - logq // NaN if both are −Inf
+		if p := math.Exp(logp); p != 0 {
+			kl += p * diff
+		} else if diff > math.MaxFloat64 {
+			kl = diff // possible under p, however unlikely, and impossible under q
 		}
-		z, zq = z[n:], zq[n:]
+		if q := math.Exp(logq); q != 0 {
+			reverse -= q * diff
+		} else if -diff > math.MaxFloat64 {
+			reverse = -diff
+		}
 	}
-	m.p.logZ, m.q.logZ = math.Log(s), math.Log(sq)
-	m.entropy = m.p.logZ - sd/s
-	m.sumSq = math.Log(s2) - 2*m.p.logZ
-	m.kl = k/s - m.p.logZ + m.q.logZ
-	m.reverse = r/sq - m.q.logZ + m.p.logZ
+	m.kl, m.reverse = kl, reverse
 }

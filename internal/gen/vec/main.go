@@ -1,0 +1,73 @@
+// Program vec writes the assembly of package vec: each kernel as AVX2 with FMA and as
+// AVX-512, after the function of that package whose name ends in Go.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+func main() {
+	ConstraintExpr("!purego")
+	logSum512()
+	logSum2()
+	moments512()
+	moments2()
+	pair512()
+	pair2()
+	exponentials512()
+	exponentials2()
+	scores512()
+	scores2()
+	Generate()
+}
+
+// The rows of sums and bounds of package vec, 16 lanes each.
+const (
+	sumE = iota * 128
+	sumED
+	sumEE
+	sumQ
+	sumEDiff
+	sumQDiff
+)
+
+const (
+	maxP = iota * 64
+	maxQ
+	maxPQ
+	minPQ
+)
+
+// pointer loads an argument.
+func pointer(name string) Register { return Load(Param(name), GP64()) }
+
+// function begins a function, which kernel_amd64.go declares. Pointers to its types are *byte here.
+func function(name, signature string) {
+	TEXT(name, NOSPLIT, signature)
+	Doc(name + " is declared in kernel_amd64.go.")
+}
+
+// loop calls body for each 16 of n elements, and moves the pointers to float32 on.
+func loop(body func(), pointers ...Register) {
+	n := pointer("n").(GPVirtual)
+	SUBQ(Imm(lanes), n)
+	JLT(LabelRef("done"))
+	Label("loop")
+	body()
+	for _, p := range pointers {
+		ADDQ(Imm(4*lanes), p)
+	}
+	SUBQ(Imm(lanes), n)
+	JGE(LabelRef("loop"))
+	Label("done")
+}
+
+// end ends a function.
+func end() {
+	VZEROUPPER()
+	RET()
+}
+
+const lanes = 16

@@ -1,0 +1,245 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+const (
+	rowSignature  = "func(s, b *byte, z *float32, n int, at, k *byte)"
+	pairSignature = "func(s, b *byte, z, zq *float32, n int, at, atQ, k *byte)"
+)
+
+// lanes512 is a row of sums: 16 lanes in registers.
+type lanes512 struct {
+	at  Mem
+	sum [2]VecVirtual
+}
+
+func newLanes512(s Register, row int) lanes512 {
+	l := lanes512{Mem{Base: s, Disp: row}, [2]VecVirtual{ZMM(), ZMM()}}
+	for g := range l.sum {
+		VMOVUPD(l.at.Offset(64*g), l.sum[g])
+	}
+	return l
+}
+
+func (l lanes512) store() {
+	for g := range l.sum {
+		VMOVUPD(l.sum[g], l.at.Offset(64*g))
+	}
+}
+
+// bound512 is a row of bounds: 16 lanes in a register.
+type bound512 struct {
+	at    Mem
+	bound VecVirtual
+}
+
+func newBound512(b Register, row int) bound512 {
+	l := bound512{Mem{Base: b, Disp: row}, ZMM()}
+	VMOVUPS(l.at, l.bound)
+	return l
+}
+
+func (l bound512) store() { VMOVUPS(l.bound, l.at) }
+
+// above raises the bound to the 16 float32 at m; the second operand of the instruction is
+// what it gives where one is a NaN.
+func (l bound512) above(m Mem) {
+	x := ZMM()
+	VMOVUPS(m, x)
+	VMAXPS(l.bound, x, l.bound)
+}
+
+func logSum512() {
+	function("logSumAVX512", rowSignature)
+	s, b, z := pointer("s"), pointer("b"), pointer("z")
+	at, k := newPoint512(pointer("at")), newExp512(pointer("k"))
+	e, top := newLanes512(s, sumE), newBound512(b, maxP)
+	loop(func() {
+		for g := range 2 {
+			VADDPD(k.exp(at.distances(Mem{Base: z, Disp: 32 * g}), at.scale), e.sum[g], e.sum[g])
+		}
+		top.above(Mem{Base: z})
+	}, z)
+	e.store()
+	top.store()
+	end()
+}
+
+func moments512() {
+	function("momentsAVX512", rowSignature)
+	s, b, z := pointer("s"), pointer("b"), pointer("z")
+	at, k := newPoint512(pointer("at")), newExp512(pointer("k"))
+	e, ed, ee, top := newLanes512(s, sumE), newLanes512(s, sumED), newLanes512(s, sumEE), newBound512(b, maxP)
+	loop(func() {
+		for g := range 2 {
+			d := at.distances(Mem{Base: z, Disp: 32 * g})
+			x := k.exp(d, at.scale)
+			VADDPD(x, e.sum[g], e.sum[g])
+			VFMADD231PD(d, x, ed.sum[g])
+			VFMADD231PD(x, x, ee.sum[g])
+		}
+		top.above(Mem{Base: z})
+	}, z)
+	for _, l := range []lanes512{e, ed, ee} {
+		l.store()
+	}
+	top.store()
+	end()
+}
+
+func pair512() {
+	function("pairAVX512", pairSignature)
+	s, b, z, zq := pointer("s"), pointer("b"), pointer("z"), pointer("zq")
+	at, atQ, k := newPoint512(pointer("at")), newPoint512(pointer("atQ")), newExp512(pointer("k"))
+	var l [6]lanes512
+	for i := range l {
+		l[i] = newLanes512(s, i*sumED)
+	}
+	loop(func() {
+		for g := range 2 {
+			d := at.distances(Mem{Base: z, Disp: 32 * g})
+			p := k.exp(d, at.scale)
+			VADDPD(p, l[0].sum[g], l[0].sum[g])
+			VFMADD231PD(d, p, l[1].sum[g])
+			VFMADD231PD(p, p, l[2].sum[g])
+			dq := atQ.distances(Mem{Base: zq, Disp: 32 * g})
+			q := k.exp(dq, at.scale)
+			VSUBPD(dq, d, d)
+			VADDPD(q, l[3].sum[g], l[3].sum[g])
+			VFMADD231PD(d, p, l[4].sum[g])
+			VFNMADD231PD(d, q, l[5].sum[g])
+		}
+		pairBounds(ZMM, b, z, zq, 0)
+	}, z, zq)
+	for _, l := range l {
+		l.store()
+	}
+	end()
+}
+
+// pairBounds brings the bounds of a pair up to date, in memory, from lane on.
+func pairBounds(register func() VecVirtual, b, z, zq Register, lane int) {
+	x, y, bound := register(), register(), register()
+	raise := func(row int, f func(ops ...Op), x Op) {
+		m := Mem{Base: b, Disp: row + 4*lane}
+		VMOVUPS(m, bound)
+		f(bound, x, bound)
+		VMOVUPS(bound, m)
+	}
+	VMOVUPS(Mem{Base: z, Disp: 4 * lane}, x)
+	VMOVUPS(Mem{Base: zq, Disp: 4 * lane}, y)
+	raise(maxP, VMAXPS, x)
+	raise(maxQ, VMAXPS, y)
+	VSUBPS(y, x, x)
+	raise(maxPQ, VMAXPS, x)
+	raise(minPQ, VMINPS, x)
+}
+
+// add adds to the sums of 4 lanes in memory by f, an addition or a fused product.
+func add(s Register, row, lane int, f func(sum VecVirtual)) {
+	sum, m := YMM(), Mem{Base: s, Disp: row + 8*lane}
+	VMOVUPD(m, sum)
+	f(sum)
+	VMOVUPD(sum, m)
+}
+
+// addRow2 adds exponentials, and moments if wanted, to the sums of 4 lanes.
+func addRow2(s Register, lane int, e, d VecVirtual, moments bool) {
+	add(s, sumE, lane, func(sum VecVirtual) { VADDPD(e, sum, sum) })
+	if moments {
+		add(s, sumED, lane, func(sum VecVirtual) { VFMADD231PD(d, e, sum) })
+		add(s, sumEE, lane, func(sum VecVirtual) { VFMADD231PD(e, e, sum) })
+	}
+}
+
+func above2(b Register, row int, z Register, lane int) {
+	x, m := YMM(), Mem{Base: b, Disp: row + 4*lane}
+	bound := YMM()
+	VMOVUPS(m, bound)
+	VMOVUPS(Mem{Base: z, Disp: 4 * lane}, x)
+	VMAXPS(bound, x, bound)
+	VMOVUPS(bound, m)
+}
+
+func row2(name string, moments bool) {
+	function(name, rowSignature)
+	s, b, z := pointer("s"), pointer("b"), pointer("z")
+	at, k := newPoint2(pointer("at")), newExp2(pointer("k"))
+	loop(func() {
+		for lane := 0; lane < lanes; lane += 8 {
+			d := at.distances8(z, lane)
+			e := k.exp(d, at.scale)
+			for g := range e {
+				addRow2(s, lane+4*g, e[g], d[g], moments)
+			}
+			above2(b, maxP, z, lane)
+		}
+	}, z)
+	end()
+}
+
+func logSum2()  { row2("logSumAVX2", false) }
+func moments2() { row2("momentsAVX2", true) }
+
+func (p point2) distances8(z Register, lane int) [2]VecVirtual {
+	return [2]VecVirtual{p.distances(Mem{Base: z, Disp: 4 * lane}), p.distances(Mem{Base: z, Disp: 4*lane + 16})}
+}
+
+func pair2() {
+	function("pairAVX2", pairSignature)
+	s, b, z, zq := pointer("s"), pointer("b"), pointer("z"), pointer("zq")
+	at, atQ, k := newPoint2(pointer("at")), newPoint2(pointer("atQ")), newExp2(pointer("k"))
+	loop(func() {
+		for lane := 0; lane < lanes; lane += 8 {
+			d := at.distances8(z, lane)
+			p := k.exp(d, at.scale)
+			for g := range p {
+				addRow2(s, lane+4*g, p[g], d[g], true)
+			}
+			dq := atQ.distances8(zq, lane)
+			q := k.exp(dq, at.scale)
+			for g := range q {
+				VSUBPD(dq[g], d[g], d[g])
+				add(s, sumQ, lane+4*g, func(sum VecVirtual) { VADDPD(q[g], sum, sum) })
+				add(s, sumEDiff, lane+4*g, func(sum VecVirtual) { VFMADD231PD(d[g], p[g], sum) })
+				add(s, sumQDiff, lane+4*g, func(sum VecVirtual) { VFNMADD231PD(d[g], q[g], sum) })
+			}
+			pairBounds(YMM, b, z, zq, lane)
+		}
+	}, z, zq)
+	end()
+}
+
+const exponentialsSignature = "func(e *float64, z *float32, n int, at, k *byte)"
+
+func exponentials512() {
+	function("exponentialsAVX512", exponentialsSignature)
+	e, z := pointer("e"), pointer("z")
+	at, k := newPoint512(pointer("at")), newExp512(pointer("k"))
+	loop(func() {
+		for g := range 2 {
+			VMOVUPD(k.exp(at.distances(Mem{Base: z, Disp: 32 * g}), at.scale), Mem{Base: e, Disp: 64 * g})
+		}
+		ADDQ(Imm(8*lanes), e)
+	}, z)
+	end()
+}
+
+func exponentials2() {
+	function("exponentialsAVX2", exponentialsSignature)
+	e, z := pointer("e"), pointer("z")
+	at, k := newPoint2(pointer("at")), newExp2(pointer("k"))
+	loop(func() {
+		for lane := 0; lane < lanes; lane += 8 {
+			x := k.exp(at.distances8(z, lane), at.scale)
+			VMOVUPD(x[0], Mem{Base: e, Disp: 8 * lane})
+			VMOVUPD(x[1], Mem{Base: e, Disp: 8*lane + 32})
+		}
+		ADDQ(Imm(8*lanes), e)
+	}, z)
+	end()
+}

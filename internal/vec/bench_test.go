@@ -1,0 +1,56 @@
+package vec_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/prefgrad/prefgrad/internal/cpu"
+	"github.com/prefgrad/prefgrad/internal/vec"
+)
+
+// BenchmarkRows goes over 64 MiB of logits, more than any cache holds.
+func BenchmarkRows(b *testing.B) {
+	for _, vocab := range []int{32000, 128256} {
+		n := 1 << 24 / vocab
+		z, dst := randomFloats(n*vocab), make([]float32, n*vocab)
+		e := make([]float64, vocab)
+		for _, level := range cpu.Levels() {
+			run := func(name string, f func(row, dst, other []float32)) {
+				b.Run(fmt.Sprintf("%s/V=%d/%v", name, vocab, level), func(b *testing.B) {
+					defer func(best cpu.Level) { cpu.Best = best }(cpu.Best)
+					cpu.Best = level
+					b.ReportAllocs()
+					b.SetBytes(int64(4 * vocab))
+					i := 0
+					for b.Loop() {
+						f(z[i*vocab:(i+1)*vocab], dst[i*vocab:(i+1)*vocab], z[(n-1-i)*vocab:(n-i)*vocab])
+						i = (i + 1) % n
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(vocab), "ns/element")
+				})
+			}
+			run("logsum", func(row, _, _ []float32) { vec.Row(row, 1, vec.JustE) })
+			run("moments", func(row, _, _ []float32) { vec.Row(row, 1, vec.Moments) })
+			run("pair", func(row, _, other []float32) { vec.Pair(row, other, 1) })
+			run("score", func(row, dst, _ []float32) { vec.Score(dst, row, 1, 1, 12) })
+			run("logsum+score", func(row, dst, _ []float32) {
+				vec.Row(row, 1, vec.JustE)
+				vec.Score(dst, row, 1, 1, 12)
+			})
+			run("exponentials", func(row, _, _ []float32) {
+				at, _, _ := vec.Row(row[:16], 1, vec.JustE)
+				at.Exponentials(e, row)
+			})
+		}
+	}
+}
+
+func randomFloats(n int) []float32 {
+	g := rand.New(rand.NewPCG(1, 0))
+	z := make([]float32, n)
+	for i := range z {
+		z[i] = float32(3 * g.NormFloat64())
+	}
+	return z
+}
