@@ -18,9 +18,9 @@ import (
 	"github.com/prefgrad/prefgrad/train"
 )
 
-// The demonstration trains as examples/hypo does.
+// The demonstration trains as examples/hypo does, a third as long.
 const (
-	demoSteps = 1500
+	demoSteps = 500
 	demoDraws = 16 // for each prompt, of the policy and of the reference
 )
 
