@@ -100,11 +100,8 @@ func stays(c *config, ref []float64, l loss.Pairwise, margin float64) (stay, err
 		return stay{}, err
 	}
 	worst := 0.0
-	for i, w := range term.pairs.Weight {
-		if w == 0 {
-			continue
-		}
-		got := term.pairs.Chosen[i] - term.pairs.RefChosen[i] - term.pairs.Rejected[i] + term.pairs.RefRejected[i]
+	for i, l := range term.pairs.Chosen { // each pair is there in both orders
+		got := l - term.pairs.RefChosen[i] - term.pairs.Rejected[i] + term.pairs.RefRejected[i]
 		worst = max(worst, math.Abs(math.Abs(got)-margin))
 	}
 	return stay{

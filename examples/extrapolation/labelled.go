@@ -37,19 +37,19 @@ func comparisons(reward []float64, n int) []comparison {
 // labelled is a pairwise loss on all comparisons of the one prompt at every step: a
 // [train.Term] of our own, which adds weights to what [train.Offline] does.
 type labelled struct {
-	policy policy.Trainable[int, int]
-	loss   loss.Pairwise
-	xs, ys []int
-	pass   policy.Pass[int, int]
-	pairs  loss.Pairs
-	out    loss.PairsOut
-	logp   []float64
+	loss    loss.Pairwise
+	pass    policy.Pass[int, int]
+	xs, ys  []int     // all chosen responses, then all rejected ones
+	logp    []float64 // in that order, as are weights
+	weights []float64
+	pairs   loss.Pairs
+	out     loss.PairsOut
 }
 
 // newLabelled scores the comparisons under the reference.
 func newLabelled(p policy.Trainable[int, int], ref policy.Policy[int, int], l loss.Pairwise, rows []comparison) (*labelled, error) {
 	n := len(rows)
-	t := &labelled{policy: p, loss: l, xs: make([]int, 2*n), pass: p.NewPass(), logp: make([]float64, 2*n)}
+	t := &labelled{loss: l, pass: p.NewPass(), xs: make([]int, 2*n), logp: make([]float64, 2*n), weights: make([]float64, 2*n)}
 	for _, r := range rows {
 		t.ys = append(t.ys, r.chosen)
 		t.pairs.Weight = append(t.pairs.Weight, r.weight)
@@ -63,8 +63,7 @@ func newLabelled(p policy.Trainable[int, int], ref policy.Policy[int, int], l lo
 	}
 	t.pairs.Chosen, t.pairs.Rejected = t.logp[:n], t.logp[n:]
 	t.pairs.RefChosen, t.pairs.RefRejected = under[:n], under[n:]
-	weights := make([]float64, 2*n)
-	t.out = loss.PairsOut{Chosen: weights[:n], Rejected: weights[n:]}
+	t.out = loss.PairsOut{Chosen: t.weights[:n], Rejected: t.weights[n:]}
 	return t, nil
 }
 
@@ -79,8 +78,7 @@ func (t *labelled) Accumulate(ctx context.Context, _ *train.Batch[int, int], _ p
 		return err
 	}
 	m.Sum("loss", total.Sum)
-	w := append(append([]float64(nil), t.out.Chosen...), t.out.Rejected...)
-	return t.pass.Pullback(ctx, w)
+	return t.pass.Pullback(ctx, t.weights)
 }
 
 // Describe implements [train.Describer].

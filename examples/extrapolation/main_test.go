@@ -34,12 +34,17 @@ func object(t *testing.T, args ...string) *result {
 	return r
 }
 
-// TestClosedForms trains to the end for some seeds and holds everything against its formula.
+// TestClosedForms trains to the end and holds everything against its formula.
 func TestClosedForms(t *testing.T) {
-	r := object(t, "-seeds", "3", "-seed", "11")
-	require.Equal(t, []uint64{11, 12, 13}, r.Seeds)
+	r := object(t, "-seeds", "1", "-seed", "11")
+	require.Equal(t, []uint64{11}, r.Seeds)
 	require.Equal(t, 2000, r.Config.Steps)
+	t.Run("linear", func(t *testing.T) { checkLinear(t, r) })
+	t.Run("tabular", func(t *testing.T) { checkTabular(t, r) })
+	t.Run("counterexample", func(t *testing.T) { checkCounterexample(t, r) })
+}
 
+func checkLinear(t *testing.T, r *result) {
 	for i, name := range linearMethods {
 		three, random := r.Linear[i], r.Random[i]
 		require.Equal(t, []string{name, name}, []string{three.Method, random.Method})
@@ -52,7 +57,7 @@ func TestClosedForms(t *testing.T) {
 			assert.Equal(t, 0, first.Step)
 			last := m.Trace[len(m.Trace)-1]
 			assert.Equal(t, 2000, last.Step)
-			assert.Equal(t, m.Best.Values[1], last.Best.Values[1]-first.Best.Values[1])
+			assert.Equal(t, m.Best.Values[0], last.Best.Values[0]-first.Best.Values[0])
 		}
 		assert.InDelta(t, -math.Log(3), float64(three.Trace[0].Best.Max), 1e-15)
 		assert.InDelta(t, -math.Log(responses), float64(random.Trace[0].Chosen.Min), 1e-14)
@@ -64,7 +69,9 @@ func TestClosedForms(t *testing.T) {
 	assert.Less(t, float64(online.LimitError.Max), 0.02)
 	assert.Less(t, float64(r.Random[0].LimitError.Max), 1e-3)
 	assert.Less(t, float64(r.Random[1].LimitError.Max), 0.1)
+}
 
+func checkTabular(t *testing.T, r *result) {
 	for _, m := range r.Tabular {
 		assert.Less(t, float64(m.Error), 1e-5, m.Reference) // gradient descent has not quite arrived
 		assert.Less(t, float64(m.PathError), 1e-9, m.Reference)
@@ -75,14 +82,13 @@ func TestClosedForms(t *testing.T) {
 			}
 		}
 		assert.Equal(t, m.Rose, grew, m.Reference)
-		assert.Equal(t, 3, m.Rose+m.Fell, m.Reference)
+		assert.Equal(t, 1, m.Rose+m.Fell, m.Reference)
 	}
-	assert.Equal(t, []int{0, 0, 3}, []int{r.Tabular[0].Rose, r.Tabular[1].Rose, r.Tabular[2].Rose})
+	assert.Equal(t, []int{0, 0, 1}, []int{r.Tabular[0].Rose, r.Tabular[1].Rose, r.Tabular[2].Rose})
 }
 
-// TestCounterexample looks at each δ: nothing moves the offline losses, and J has no bound.
-func TestCounterexample(t *testing.T) {
-	r := object(t, "-seeds", "2")
+// At each δ nothing moves the offline losses, and J has no bound.
+func checkCounterexample(t *testing.T, r *result) {
 	require.Len(t, r.Counterexample, len(deltas))
 	lastKL, lastJ := 0.0, math.Inf(1)
 	for i, v := range r.Counterexample {
