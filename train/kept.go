@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -85,8 +86,9 @@ func answers[X, Y any](t *tally, b *Batch[X, Y], v []float64, err error, per int
 	}
 	t.asked += len(v)
 	t.failed += failed
-	if b.First+b.Len() == b.Rows && t.failed == t.asked {
-		return failed, rowError(b, err, per)
+	var first *policy.ItemError
+	if b.First+b.Len() == b.Rows && t.failed == t.asked && errors.As(err, &first) {
+		return failed, fmt.Errorf("all %d failed: %w", t.failed, rowError(b, first, per))
 	}
 	return failed, nil
 }
