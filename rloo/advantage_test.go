@@ -89,6 +89,7 @@ func TestAdvantagesByHand(t *testing.T) {
 		// one of two groups has a signal
 		{"GPG", rloo.GPG{}, three, []float64{1, 2, 6, 4, 4, 4}, []float64{-4, -2, 6, 0, 0, 0}},
 		{"GPG, ragged", rloo.GPG{}, two, []float64{1, 1, 1, 2, 6}, []float64{0, 0, -10. / 3, -5. / 3, 5}},
+		{"likelihood", rloo.MaxRL{}, rloo.Groups{Begin: []int{0, 4, 6, 7, 10}}, []float64{1, 0, 0, 0, 0, 0, 1, 1, 0, 1}, []float64{3, -1, -1, -1, 0, 0, 0, 0.5, -1, 0.5}},
 		{"best of 3", rloo.PassAtK{}, three, []float64{2, 6, 1}, []float64{0, 12, 0}},
 		{"tie for the best", rloo.PassAtK{}, three, []float64{6, 6, 1}, []float64{0, 0, 0}},
 		// pairs 1–2, 1–6, 2–6: the better of each by its lead
@@ -101,6 +102,8 @@ func TestAdvantagesByHand(t *testing.T) {
 		assert.InDeltaSlice(t, c.want, eval(t, c.a, c.reward, c.g), 1e-14, c.name)
 	}
 	dst := make([]float64, 3)
+	_, err := rloo.MaxRL{}.Eval(make([]float64, 3), []float64{1, 0, 1}, rloo.Groups{K: 3, Dependent: true})
+	assert.ErrorIs(t, err, rloo.ErrDependent)
 	s, err := rloo.GDPO{Weight: []float64{1, 3}}.Eval(dst, [][]float64{{1, 2, 6}, {0, 0, 0}}, three)
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, []float64{-2 / root(7), -1 / root(7), 3 / root(7)}, dst, 1e-15)
@@ -264,6 +267,7 @@ func TestAdvantageErrors(t *testing.T) {
 		"rloo: RLOOStandardised.Epsilon = 0, must be positive":                    rloo.RLOOStandardised{},
 		"rloo: group 0 has 2 samples, RLOOStandardised needs 3":                   rloo.RLOOStandardised{Std: std(1)},
 		"rloo: group 0 has 2 samples, PassAtK.K is 3":                             rloo.PassAtK{K: 3},
+		"rloo: reward[1] = 2, must be 0 or 1":                                     rloo.MaxRL{},
 		"rloo: PassAtK.K = -1, must not be negative":                              rloo.PassAtK{K: -1},
 		"rloo: ReMax.Baseline[1] = NaN, must be finite":                           rloo.ReMax{Baseline: []float64{1, math.NaN()}},
 		"rloo: reward[2] − ReMax.Baseline[1] overflows":                           rloo.ReMax{Baseline: []float64{0, -1.7e308}},

@@ -40,6 +40,7 @@
 //	OptimalBaseline   weighted mean of the others    ∇ E[r]
 //	ControlVariate    line in V(x), of the others    ∇ E[r]
 //	PassAtK           best of K−1 others             ∇ E[max of K rewards]
+//	MaxRL             mean, over it; r is 0 or 1     ∇ log p, its first k−1 terms
 //	GroupMean         mean                           (k−1)/k·∇ E[r]
 //	GPG               mean; over n/m                 a factor for each prompt
 //	RLOOStandardised  mean and spread of the others  a factor for each prompt

@@ -106,6 +106,13 @@ func ExamplePassAtK() {
 	// [0 1 9]
 }
 
+// The rarer success is, the more a success counts.
+func ExampleMaxRL() {
+	show(rloo.MaxRL{}, 1, 0, 0, 1, 1, 0, 0, 0, 0)
+	// Output:
+	// [2 -1 -1 0.5 0.5 -1 0 0 0]
+}
+
 // A reward for the form with a hundredth of the spread of that for the content has as much
 // of a say.
 func ExampleGDPO() {

@@ -80,6 +80,22 @@ func TestTheoryStandardisedLimit(t *testing.T) {
 	}
 }
 
+// MaxRL climbs the series of log p, cut after k−1 terms, and with two samples p.
+func TestTheoryMaxRL(t *testing.T) {
+	for _, p := range []float64{0.01, 0.3, 0.9} {
+		for _, k := range []int{2, 3, 8} {
+			terms := 0.0 // the derivative of Σ −(1−p)ʲ/j
+			for j := 1; j < k; j++ {
+				terms += math.Pow(1-p, float64(j-1))
+			}
+			assert.InEpsilon(t, terms, slope(t, rloo.MaxRL{}, k, p), 1e-12)
+		}
+		assert.InEpsilon(t, 1/p, slope(t, rloo.MaxRL{}, 1500, p), 1e-3)
+	}
+	reward := []float64{1, 0, 1, 1, 0, 0}
+	assert.Equal(t, eval(t, rloo.RLOO{}, reward, rloo.Groups{K: 2}), eval(t, rloo.MaxRL{}, reward, rloo.Groups{K: 2}))
+}
+
 // One spread for the batch leaves the weights of prompts as they are, in the limit; one for
 // each group does not.
 func TestTheoryWhitenedLimit(t *testing.T) {
