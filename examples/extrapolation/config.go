@@ -27,8 +27,8 @@ type used struct {
 	Fixed map[string]any `json:"fixed"`
 }
 
-// What no flag changes. Learning rates are in units of 1/β² for pairs and 1/β for online
-// RLHF, in which every curve has the same shape for every β.
+// What no flag changes. Learning rates are in units of 1/β² for pairs, in which their curves
+// have the same shape for every β, and of 1/β for online RLHF.
 const (
 	copies    = 16 // of the one pair of the three responses: its prompts for online RLHF
 	oneL2     = 0.01
