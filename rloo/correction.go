@@ -56,9 +56,9 @@ type MaskStats struct {
 // Rejection leaves out tokens, or replies, on which policy and behaviour μ disagree: those
 // with k(log π/μ) > Max, for k of By. As a mask it biases the gradient, to that of the
 // samples that are left; what it saves is variance and, where π and μ should be one
-// distribution computed twice, damage by tokens on which they are not. (The rejection
-// sampling of verl's rollout correction. IcePop, arXiv:2510.18855, keeps ρ between two bounds
-// instead: that is sampler.Importance with Mask.)
+// distribution computed twice, damage by tokens on which they are not. loss.IcePop and
+// loss.GeometricMask keep the ratio itself between two bounds, and loss.OffPolicySequences
+// looks at the advantage, too.
 type Rejection struct {
 	By  KLValue // required
 	Max float64 // nats, not negative; for K1 the bound is on the absolute value
@@ -79,73 +79,18 @@ func (r Rejection) Mask(dst []bool, target, behaviour []float64, l Layout) (Mask
 	if !(r.Max >= 0) {
 		return MaskStats{}, fmt.Errorf("rloo: Rejection.Max = %v, must not be negative", r.Max)
 	}
-	value := func(p int) float64 { return r.By.At(target[p] - behaviour[p]) }
-	return l.mask(dst, target, behaviour, func(_, p int, mean float64) bool {
-		if !r.Replies {
-			mean = value(p)
-		}
-		return math.Abs(mean) <= r.Max
-	}, value)
-}
-
-// NegativeMask leaves out replies with a negative advantage that the policy has already
-// moved away from: those with mean_t log(μ/π)(y_t) > Delta, over the tokens that count. They
-// are the samples whose gradient pushes down what the policy would hardly draw any more
-// (the off-policy sequence mask of DeepSeek-V3.2, arXiv:2512.02556). The mask biases the
-// gradient towards the replies that are left.
-type NegativeMask struct {
-	Delta float64 // nats per token, not NaN
-}
-
-// Mask stores in dst which tokens count in l and are kept; advantage has an element for each
-// reply. The rest is as for [Rejection.Mask].
-func (m NegativeMask) Mask(dst []bool, advantage, target, behaviour []float64, l Layout) (MaskStats, error) {
-	if math.IsNaN(m.Delta) {
-		return MaskStats{}, fmt.Errorf("rloo: NegativeMask.Delta = %v, must be a number", m.Delta)
-	}
-	if l.check(len(dst)) != len(advantage) {
-		panic(badLength)
-	}
-	for i, a := range advantage {
-		if math.IsNaN(a) {
-			return MaskStats{}, fmt.Errorf("rloo: advantage[%d] = NaN", i)
-		}
-	}
-	return l.mask(dst, target, behaviour, func(i, _ int, mean float64) bool {
-		return advantage[i] >= 0 || mean <= m.Delta
-	}, func(p int) float64 { return behaviour[p] - target[p] })
-}
-
-// mask stores what counts and is kept, by the mean over a reply of value and by the token.
-func (l Layout) mask(dst []bool, target, behaviour []float64, keep func(i, p int, mean float64) bool, value func(p int) float64) (MaskStats, error) {
-	n := l.check(len(dst))
+	s := MaskStats{Replies: l.check(len(dst))}
 	if len(target) != len(dst) || len(behaviour) != len(dst) {
 		panic(badLength)
 	}
-	s := MaskStats{Replies: n}
 	from := 0
-	for i := range n {
+	for i := range s.Replies {
 		lo, hi := l.reply(i)
 		clear(dst[from:lo])
 		from = hi
-		sum, counted := 0.0, 0
-		for p := lo; p < hi; p++ {
-			if !l.counts(p) {
-				continue
-			}
-			for j, v := range [2]float64{target[p], behaviour[p]} {
-				if !isFinite(v) {
-					return MaskStats{}, fmt.Errorf("rloo: %s[%d] = %v, must be finite", [2]string{"target", "behaviour"}[j], p, v)
-				}
-			}
-			sum += value(p)
-			counted++
-		}
-		kept := 0
-		for p := lo; p < hi; p++ {
-			if dst[p] = l.counts(p) && keep(i, p, sum/float64(counted)); dst[p] {
-				kept++
-			}
+		counted, kept, err := r.reply(dst[lo:hi], target, behaviour, l, lo)
+		if err != nil {
+			return MaskStats{}, err
 		}
 		s.Tokens += counted
 		s.DroppedTokens += counted - kept
@@ -154,4 +99,36 @@ func (l Layout) mask(dst []bool, target, behaviour []float64, keep func(i, p int
 		}
 	}
 	return s, nil
+}
+
+// reply fills the mask of the reply that begins at lo.
+func (r Rejection) reply(dst []bool, target, behaviour []float64, l Layout, lo int) (counted, kept int, err error) {
+	sum := 0.0
+	for p := lo; p < lo+len(dst); p++ {
+		if !l.counts(p) {
+			continue
+		}
+		if v := target[p]; !isFinite(v) {
+			return 0, 0, fmt.Errorf("rloo: target[%d] = %v, must be finite", p, v)
+		}
+		if v := behaviour[p]; !isFinite(v) {
+			return 0, 0, fmt.Errorf("rloo: behaviour[%d] = %v, must be finite", p, v)
+		}
+		sum += r.By.At(target[p] - behaviour[p])
+		counted++
+	}
+	for j := range dst {
+		p := lo + j
+		if dst[j] = l.counts(p); !dst[j] {
+			continue
+		}
+		k := sum / float64(counted)
+		if !r.Replies {
+			k = r.By.At(target[p] - behaviour[p])
+		}
+		if dst[j] = math.Abs(k) <= r.Max; dst[j] {
+			kept++
+		}
+	}
+	return counted, kept, nil
 }

@@ -72,32 +72,7 @@ func TestTheoryReweight(t *testing.T) {
 	same(t, direct, truncated, want)
 }
 
-// The masks of TRL, executed.
-func TestNegativeMaskAgainstTRL(t *testing.T) {
-	c := readKL(t).Mask
-	l := rloo.Layout{Begin: []int{0}}
-	for _, n := range c.Lengths {
-		l.Begin = append(l.Begin, l.Begin[len(l.Begin)-1]+n)
-	}
-	dst := make([]bool, len(c.Target))
-	s, err := rloo.NegativeMask{Delta: c.Delta}.Mask(dst, c.Advantage, c.Target, c.Behaviour, l)
-	require.NoError(t, err)
-	dropped, tokens := 0, 0
-	for i, keep := range c.Keep {
-		for p := l.Begin[i]; p < l.Begin[i+1]; p++ {
-			assert.Equal(t, keep, dst[p], "reply %d", i)
-		}
-		if !keep {
-			dropped++
-			tokens += c.Lengths[i]
-		}
-	}
-	assert.Positive(t, dropped)
-	assert.Less(t, dropped, 4, "some reply with a negative advantage is kept")
-	assert.Equal(t, rloo.MaskStats{Tokens: len(dst), DroppedTokens: tokens, Replies: 6, DroppedReplies: dropped}, s)
-}
-
-func TestMasksByHand(t *testing.T) {
+func TestRejectionByHand(t *testing.T) {
 	nan := math.NaN()
 	// Two prompts tokens, then log(π/μ) of 0.5 and −0.1; none; 0.2 and 1 behind a masked token.
 	target := []float64{nan, -1, -1.1, nan, -0.8, nan, -1}
@@ -121,12 +96,6 @@ func TestMasksByHand(t *testing.T) {
 		{"k3 of replies", func(dst []bool) (rloo.MaskStats, error) { // e^{−ℓ} − 1 + ℓ: 0.1065, 0.0052; 0.0187, 0.3679
 			return rloo.Rejection{By: rloo.K3, Max: 0.1, Replies: true}.Mask(dst, target, behaviour, l)
 		}, []bool{false, true, true, false, false, false, false}, rloo.MaskStats{Tokens: 4, DroppedTokens: 2, Replies: 3, DroppedReplies: 1}},
-		{"negative: both kept, the policy likes them better", func(dst []bool) (rloo.MaskStats, error) {
-			return rloo.NegativeMask{}.Mask(dst, []float64{-1, -1, -1}, target, behaviour, l)
-		}, []bool{false, true, true, false, true, false, true}, rloo.MaskStats{Tokens: 4, Replies: 3}},
-		{"negative: the other way round", func(dst []bool) (rloo.MaskStats, error) {
-			return rloo.NegativeMask{}.Mask(dst, []float64{-1, -1, 0}, behaviour, target, l)
-		}, []bool{false, false, false, false, true, false, true}, rloo.MaskStats{Tokens: 4, DroppedTokens: 2, Replies: 3, DroppedReplies: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dst := make([]bool, len(target))
@@ -171,13 +140,8 @@ func TestCorrectionErrors(t *testing.T) {
 	assert.EqualError(t, mask(rloo.Rejection{By: rloo.K1, Max: -1}, zero, zero), "rloo: Rejection.Max = -1, must not be negative")
 	assert.EqualError(t, mask(rloo.Rejection{By: rloo.K1}, []float64{0, -inf}, zero), "rloo: target[1] = -Inf, must be finite")
 	assert.EqualError(t, mask(rloo.Rejection{By: rloo.K1}, zero, []float64{0, nan}), "rloo: behaviour[1] = NaN, must be finite")
-	_, err := rloo.NegativeMask{Delta: nan}.Mask(dst, zero, zero, zero, l)
-	assert.EqualError(t, err, "rloo: NegativeMask.Delta = NaN, must be a number")
-	_, err = rloo.NegativeMask{}.Mask(dst, []float64{0, nan}, zero, zero, l)
-	assert.EqualError(t, err, "rloo: advantage[1] = NaN")
 
 	const lengths = "rloo: slices of different lengths"
 	assert.PanicsWithValue(t, lengths, func() { _ = rloo.Reweight(zero, zero[:1], l) })
 	assert.PanicsWithValue(t, lengths, func() { _ = mask(rloo.Rejection{By: rloo.K1}, zero[:1], zero) })
-	assert.PanicsWithValue(t, lengths, func() { _, _ = rloo.NegativeMask{}.Mask(dst, zero[:1], zero, zero, l) })
 }

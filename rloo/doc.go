@@ -88,7 +88,7 @@
 // # Other policies' samples
 //
 // [Reweight] multiplies weights by importance ratios, exact for those of whole replies;
-// [Rejection] and [NegativeMask] leave tokens or replies out, which is a bias.
+// [Rejection] leaves tokens or replies out, which is a bias.
 //
 // # Bias and variance
 //

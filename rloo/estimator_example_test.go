@@ -26,16 +26,6 @@ func ExampleRejection() {
 	// [true false true true] {Tokens:4 DroppedTokens:1 Replies:2 DroppedReplies:0} <nil>
 }
 
-// The second reply is bad, and the policy has left it already; the third is bad and close.
-func ExampleNegativeMask() {
-	target, behaviour := []float64{-3, -5, -2}, []float64{-2, -2, -2}
-	keep := make([]bool, 3)
-	stats, err := rloo.NegativeMask{Delta: 0.5}.Mask(keep, []float64{1, -1, -1}, target, behaviour, rloo.Layout{})
-	fmt.Println(keep, stats.DroppedReplies, err)
-	// Output:
-	// [true false true] 1 <nil>
-}
-
 // A KL above its target raises the coefficient by a factor, one below lowers it.
 func ExampleAdaptive() {
 	beta := rloo.Adaptive{Target: 2, Rate: 0.5, Coef: 0.1}

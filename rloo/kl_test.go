@@ -16,14 +16,8 @@ import (
 
 // klGolden is what testdata/generate_kl.py writes.
 type klGolden struct {
-	Peers map[string][]float64
-	Exact []struct{ L, K2, K3, Slope jsonnum.Float }
-	Mask  struct {
-		Advantage, Target, Behaviour []float64
-		Lengths                      []int
-		Delta                        float64
-		Keep                         []bool
-	}
+	Peers    map[string][]float64
+	Exact    []struct{ L, K2, K3, Slope jsonnum.Float }
 	Adaptive []struct {
 		Init, Target, Rate float64
 		KL, Verl, OpenRLHF []float64

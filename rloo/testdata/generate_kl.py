@@ -1,4 +1,4 @@
-"""Writes kl.json: k1, k2, k3, KL controllers, masks and distillation. The tests only read it; nobody needs to run this.
+"""Writes kl.json: k1, k2, k3, KL controllers and distillation. The tests only read it; nobody needs to run this.
 
     pip install -r requirements.txt mpmath==1.3.0
     pip install --no-deps --target peers verl==0.9.1 trl==1.16.0 openrlhf==0.11.2
@@ -39,7 +39,6 @@ def take(path, *names):
 verl = take("verl/trainer/ppo/core_algos.py", "kl_penalty", "kl_penalty_forward", "AdaptiveKLController")
 openrlhf = take("openrlhf/models/utils.py", "compute_approx_kl")
 controller = take("openrlhf/trainer/ppo_utils/kl_controller.py", "AdaptiveKLController")
-trl = take("trl/trainer/grpo_trainer.py", "get_off_policy_mask")
 gkd = take("trl/experimental/gkd/gkd_trainer.py", "generalized_jsd_loss")
 
 
@@ -91,17 +90,6 @@ def adaptive(init, target, horizon, steps, kls):
     return out
 
 
-def masked():
-    advantage = [1.0, -1.0, -0.5, -2.0, 0.0, -0.1]
-    lengths = [3, 5, 2, 4, 3, 1]
-    target = rng.normal(-2, 0.5, (6, 5))
-    behaviour = target + rng.normal(0.2, 0.4, (6, 5))
-    mask = torch.tensor([[float(t < n) for t in range(5)] for n in lengths])
-    keep = trl.get_off_policy_mask(torch.tensor(advantage)[:, None], torch.tensor(target), torch.tensor(behaviour), mask, 0.2)
-    flat = lambda m: [float(m[i, t]) for i, n in enumerate(lengths) for t in range(n)]
-    return dict(advantage=advantage, lengths=lengths, delta=0.2, target=flat(target), behaviour=flat(behaviour), keep=keep[:, 0].bool().tolist())
-
-
 def distilled(beta, temperature, spread):
     student = rng.normal(0, spread, (3, 7)).astype(np.float32)
     teacher = rng.normal(0, spread, (3, 7)).astype(np.float32)
@@ -113,11 +101,11 @@ def distilled(beta, temperature, spread):
         rows.append(v)
     sum(rows).backward()
     return dict(beta=beta, temperature=temperature, vocab=7, student=student.ravel().tolist(), teacher=teacher.ravel().tolist(),
-                value=[float(v) for v in rows], gradient=x.grad.ravel().tolist())
+                value=[v.item() for v in rows], gradient=x.grad.ravel().tolist())
 
 
 out = dict(
-    peers=peers(), exact=exact(), mask=masked(),
+    peers=peers(), exact=exact(),
     adaptive=[
         adaptive(0.1, 6.0, 10000, 64, rng.uniform(0, 20, 30).tolist()),
         adaptive(0.01, 0.5, 1000, 10, rng.uniform(0.4, 0.6, 30).tolist()),
