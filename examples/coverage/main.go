@@ -20,6 +20,12 @@ import (
 
 func main() {
 	command.Main("coverage", func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		// Nothing is kept that an interrupt could damage, and a read from a terminal would not notice it.
+		stop := context.AfterFunc(ctx, func() {
+			fmt.Fprintln(stderr, "coverage: interrupted")
+			os.Exit(1)
+		})
+		defer stop()
 		info, err := os.Stdin.Stat()
 		piped := err == nil && info.Mode()&os.ModeCharDevice == 0
 		return run(ctx, args, os.Stdin, piped, stdout, stderr)

@@ -197,6 +197,9 @@ func (s *side) curve() []profilePoint {
 	}
 	var out []profilePoint
 	for _, p := range points[first : last+1] {
+		if s.source == coverage.FromPolicy {
+			p.Hi = math.Min(p.Hi, 1) // NaN stays NaN
+		}
 		out = append(out, ofPoint(p))
 	}
 	return out

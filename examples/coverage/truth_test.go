@@ -52,6 +52,10 @@ func TestIntervals(t *testing.T) {
 			}
 			band := 1 // the band is for all points at once
 			for _, p := range r["profile"].([]any) {
+				if source == "policy" {
+					require.LessOrEqual(t, float(t, p, "hi"), 1.0)
+				}
+				require.GreaterOrEqual(t, float(t, p, "lo"), 0.0)
 				band = min(band, hit(p, beyond(float(t, p, "n"))))
 			}
 			hits["profile"] += band
