@@ -61,6 +61,14 @@ func (b *bootstrap) take(prompt uint64, samples int) []float64 {
 	return b.weights
 }
 
+// see counts one sample for each prompt; there must be no replicates.
+func (b *bootstrap) see(prompts []uint64) {
+	b.samples += uint64(len(prompts))
+	for _, p := range prompts {
+		b.lo, b.hi = min(b.lo, p), max(b.hi, p)
+	}
+}
+
 func (b *bootstrap) merge(o *bootstrap) {
 	b.samples += o.samples
 	b.lo, b.hi = min(b.lo, o.lo), max(b.hi, o.hi)

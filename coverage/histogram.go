@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/record"
 )
 
@@ -69,16 +70,16 @@ func NewHistogram(c HistogramConfig) (*Histogram, error) {
 	return h, nil
 }
 
-// bin is the entry of counts that ℓ belongs to.
-func (h *Histogram) bin(l float64) int {
-	c := h.config
+// bin is the entry of counts that ℓ belongs to; perUnit is the number of bins in a range of 1.
+func (h *Histogram) bin(l, perUnit float64) int {
+	last := len(h.edges) - 1
 	switch {
-	case l < c.Lo:
+	case l < h.edges[0]:
 		return 0
-	case l >= c.Hi:
-		return c.Bins + 1
+	case l >= h.edges[last]:
+		return last + 1
 	}
-	k := 1 + min(c.Bins-1, int((l-c.Lo)/(c.Hi-c.Lo)*float64(c.Bins)))
+	k := 1 + min(last-1, int((l-h.edges[0])*perUnit))
 	for l < h.edges[k-1] { // rounding
 		k--
 	}
@@ -103,21 +104,58 @@ func (h *Histogram) Add(b Batch) error {
 	if err := b.check(h.config.Source); err != nil {
 		return err
 	}
+	for lo := 0; lo < len(b.Prompt); lo += histogramChunk {
+		h.addChunk(b.slice(lo, min(lo+histogramChunk, len(b.Prompt))))
+	}
+	return nil
+}
+
+// histogramChunk samples are exponentiated at a time.
+const histogramChunk = 256
+
+func (h *Histogram) addChunk(b Batch) {
+	var bins [histogramChunk]int
+	var weights [histogramChunk]float64
+	n := len(b.Prompt)
+	perUnit := float64(h.config.Bins) / (h.config.Hi - h.config.Lo)
+	for i := range n {
+		logw, _, l := b.logWeights(h.config.Source, i)
+		k := h.bin(l, perUnit)
+		bins[i], weights[i] = k, logw-h.shift(k)
+		h.counts[k]++
+	}
+	if h.config.Source == FromPolicy {
+		for i := range n {
+			weights[i] = 1
+		}
+	} else {
+		expAny(weights[:n])
+	}
+	if h.config.Replicates == 0 {
+		h.boot.see(b.Prompt)
+		for i, k := range bins[:n] {
+			h.mass[k] += weights[i]
+		}
+		return
+	}
 	b.runs(func(lo, hi int) {
-		weights := h.boot.take(b.Prompt[lo], hi-lo)
+		taken := h.boot.take(b.Prompt[lo], hi-lo)
 		for i := lo; i < hi; i++ {
-			logw, _, l := b.logWeights(h.config.Source, i)
-			k := h.bin(l)
-			h.counts[k]++
-			w := 1.0
-			if h.config.Source != FromPolicy {
-				w = math.Exp(logw - h.shift(k))
-			}
-			h.mass[k] += w
-			floats.AddScaled(h.replicates(k), w, weights)
+			h.mass[bins[i]] += weights[i]
+			floats.AddScaled(h.replicates(bins[i]), weights[i], taken)
 		}
 	})
-	return nil
+}
+
+// expAny replaces x by eˣ.
+func expAny(x []float64) {
+	if floats.Max(x) <= elem.Far {
+		elem.Exp(x, x, 1, 0)
+		return
+	}
+	for i, v := range x { // weights far outside the range, which may overflow
+		x[i] = math.Exp(v)
+	}
 }
 
 func (h *Histogram) replicates(k int) []float64 {

@@ -95,14 +95,31 @@ func (e *KLEstimator) Add(l []float64, k int) error {
 			return fmt.Errorf("coverage: l[%d] = %v, must be finite", i, v)
 		}
 	}
+	const prompts = 256 // at a time
+	for g := 0; g < len(l); g += prompts * k {
+		e.addChunk(l[g:min(g+prompts*k, len(l))], k)
+	}
+	return nil
+}
+
+// addChunk merges the moments of a few prompts, in two passes: a division less for each.
+func (e *KLEstimator) addChunk(l []float64, k int) {
+	first := l[0] // a large common offset cancels
+	c := KLEstimator{n: len(l) / k}
+	sum := 0.0
+	for _, v := range l {
+		sum += v - first
+	}
+	c.mean = first + sum/float64(len(l))
 	for g := 0; g < len(l); g += k {
 		sum := 0.0
 		for _, v := range l[g : g+k] {
-			sum += v
+			sum += v - c.mean
 		}
-		e.Merge(KLEstimator{n: 1, mean: sum / float64(k)})
+		d := sum / float64(k)
+		c.m2 += d * d
 	}
-	return nil
+	e.Merge(c)
 }
 
 // Merge adds what o has seen.

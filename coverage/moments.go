@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
-	"github.com/prefgrad/prefgrad/internal/num"
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/record"
 )
 
@@ -40,6 +40,7 @@ type Moments struct {
 	sum     []float64 // for each order: Σ exp(exponent − largest)
 	sums    []float64 // the same for each order and replicate
 	scratch []float64 // momentsChunk for each order
+	ratio   []float64 // log-ratios of a chunk
 }
 
 // NewMoments returns an empty accumulator. An order that is negative, not finite or there
@@ -65,7 +66,7 @@ func NewMoments(c MomentsConfig) (*Moments, error) {
 		m.largest[i] = math.Inf(-1)
 	}
 	m.sums = make([]float64, len(c.Orders)*c.Replicates)
-	m.scratch = make([]float64, len(c.Orders)*momentsChunk)
+	m.scratch, m.ratio = make([]float64, len(c.Orders)*momentsChunk), make([]float64, momentsChunk)
 	return m, nil
 }
 
@@ -86,44 +87,90 @@ const momentsChunk = 256
 
 func (m *Moments) addChunk(b Batch) {
 	n := len(b.Prompt)
+	l := m.ratio[:n]
+	lo, hi, finite := 0.0, 0.0, m.config.Source != FromMixture
+	if finite {
+		lo, hi = logRatios(l, b)
+		finite = lo >= -math.MaxFloat64 && hi <= math.MaxFloat64
+	}
 	for k, alpha := range m.config.Orders {
 		e := m.scratch[k*momentsChunk:][:n]
+		if finite {
+			m.finite(k, e, l, lo, hi, alpha)
+			continue
+		}
 		for i := range e {
 			e[i] = m.exponent(b, i, alpha)
 		}
 		m.raise(k, floats.Max(e))
 		scale(e, m.largest[k])
 	}
+	if m.config.Replicates == 0 {
+		m.boot.see(b.Prompt)
+		for k := range m.config.Orders {
+			m.sum[k] += elem.Sum(m.scratch[k*momentsChunk:][:n])
+		}
+		return
+	}
 	b.runs(func(lo, hi int) {
 		weights := m.boot.take(b.Prompt[lo], hi-lo)
 		for k := range m.config.Orders {
-			s := 0.0
-			for _, v := range m.scratch[k*momentsChunk:][lo:hi] {
-				s += v
-			}
+			s := elem.Sum(m.scratch[k*momentsChunk:][lo:hi])
 			m.sum[k] += s
 			floats.AddScaled(m.replicates(k), s, weights)
 		}
 	})
 }
 
-// scale replaces exponents x by exp(x − largest); of infinite ones, 1 and 0.
-func scale(x []float64, largest float64) {
-	for i, v := range x {
-		switch {
-		case v == largest:
-			x[i] = 0
-		case math.IsInf(largest, 0):
-			x[i] = math.Inf(-1)
-		default:
-			x[i] = v - largest
-		}
+// finite stores e^{c·ℓ − largest} for log-ratios in [lo, hi], where c is the order's factor of ℓ.
+func (m *Moments) finite(k int, e, l []float64, lo, hi, alpha float64) {
+	c := alpha
+	if m.config.Source == FromPolicy {
+		c--
 	}
-	if math.IsInf(largest, -1) { // nothing but zeros
-		clear(x)
+	m.raise(k, max(c*lo, c*hi)+0) // never −0, so that equal exponents have equal bits
+	if math.IsInf(m.largest[k], 0) {
+		for i, v := range l {
+			e[i] = c * v
+		}
+		scale(e, m.largest[k])
 		return
 	}
-	num.ExpNonPositive(x, x)
+	elem.Exp(e, l, c, m.largest[k])
+}
+
+// logRatios stores log π − log π_ref and returns the smallest and the largest. Samples of either
+// policy have a log-probability under it, so none is NaN.
+func logRatios(dst []float64, b Batch) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for i, lp := range b.LogP {
+		d := lp - b.LogRef[i]
+		dst[i] = d
+		if d < lo {
+			lo = d
+		}
+		if d > hi {
+			hi = d
+		}
+	}
+	return lo, hi
+}
+
+// scale replaces exponents x by exp(x − largest); of infinite ones, 1 and 0.
+func scale(x []float64, largest float64) {
+	switch {
+	case math.IsInf(largest, -1): // nothing but zeros
+		clear(x)
+	case math.IsInf(largest, 1):
+		for i, v := range x {
+			x[i] = 0
+			if v == largest {
+				x[i] = 1
+			}
+		}
+	default:
+		elem.Exp(x, x, 1, largest)
+	}
 }
 
 // exponent is the logarithm of what a sample adds to order α: π^α·π_ref^{1−α}/from.
@@ -137,7 +184,7 @@ func (m *Moments) exponent(b Batch, i int, alpha float64) float64 {
 		}
 		return logRatio(0, lr)
 	case m.config.Source == FromPolicy:
-		return (alpha-1)*(lp-lr) + 0 // never −0, so that equal exponents have equal bits
+		return (alpha-1)*(lp-lr) + 0
 	case m.config.Source == FromRef:
 		return alpha*(lp-lr) + 0
 	default:

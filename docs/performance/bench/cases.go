@@ -195,7 +195,8 @@ func statistics(o options, n int) (benchmark, error) {
 	if err != nil {
 		return benchmark{}, err
 	}
-	kl := coverage.NewPromptKL(coverage.FromRef)
+	var kl coverage.KLEstimator
+	ratios := studentT(n) // the estimate from samples of the policy
 	return benchmark{fmt.Sprintf("coverage/stats/S=%d", n), n, func() error {
 		if err := moments.Add(b); err != nil {
 			return err
@@ -203,7 +204,7 @@ func statistics(o options, n int) (benchmark, error) {
 		if err := histogram.Add(b); err != nil {
 			return err
 		}
-		return kl.Add(b)
+		return kl.Add(ratios, 4)
 	}}, nil
 }
 
