@@ -61,6 +61,11 @@ func (a GDPO) Eval(dst []float64, rewards [][]float64, g Groups) (Signal, error)
 		if flat {
 			s.Flat++
 		}
+		for j, v := range dst[lo:hi] {
+			if !isFinite(v) {
+				return Signal{}, fmt.Errorf("rloo: the advantage of sample %d overflows: GDPO.Weight = %v", lo+j, a.Weight)
+			}
+		}
 	}
 	return s, nil
 }

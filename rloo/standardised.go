@@ -84,6 +84,9 @@ func (a RLOOStandardised) Eval(dst, reward []float64, g Groups) (Signal, error) 
 			first, mean := centre(r[1:])
 			by := a.Std.divisor(a.Std.of(r[1:], first, mean))
 			dst[lo+j] = (r[0] - first - mean) / by
+			if !isFinite(dst[lo+j]) {
+				return Signal{}, fmt.Errorf("rloo: reward[%d] = %v overflows over a spread of %v", lo+j, r[0], by)
+			}
 			r[0], r[j] = r[j], r[0]
 		}
 	}
