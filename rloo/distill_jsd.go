@@ -135,10 +135,16 @@ func (r jsdRow) sum() (value, mean float64) {
 		case r.beta == 1:
 			ks += klTerm(s, t, ls-lt)
 		default:
-			m := r.beta*t + (1-r.beta)*s
-			lm := num.LogAddExp(r.logBeta+lt, r.logRest+ls)
-			kt += r.mixTerm(t, m, lt-lm, 1-r.beta, ls-lt)
-			ks += r.mixTerm(s, m, ls-lm, r.beta, lt-ls)
+			d := lt - ls
+			if math.Abs(d) < 1 { // two logarithms would cancel where S and T are close
+				x := r.logMix(d)
+				kt += t * expm1MinusX(x-d)
+				ks += s * expm1MinusX(x)
+				break
+			}
+			m, lm := r.beta*t+(1-r.beta)*s, num.LogAddExp(r.logBeta+lt, r.logRest+ls)
+			kt += klTerm(t, m, lt-lm)
+			ks += klTerm(s, m, ls-lm)
 		}
 	}
 	switch r.beta {
@@ -163,20 +169,8 @@ func klTerm(p, q, l float64) float64 {
 	return p*l + (q - p)
 }
 
-// mixTerm is p·l − p + m for the mixture m = (1 − c)·p + c·q, l = log(p/m) and d = log(q/p).
-// Near each other m/p − 1 = c·(e^d − 1) is accurate, and l from two logarithms is not.
-func (r jsdRow) mixTerm(p, m, l, c, d float64) float64 {
-	if p == 0 {
-		return m
-	}
-	if math.Abs(d) < 1 {
-		return p * expm1MinusX(logMix(c, d))
-	}
-	return p*l + (m - p)
-}
-
-// logMix is log((1 − c) + c·e^d).
-func logMix(c, d float64) float64 { return math.Log1p(c * math.Expm1(d)) }
+// logMix is log(M_v/S_v) = log((1 − β) + β·e^d), d = log(T_v/S_v).
+func (r jsdRow) logMix(d float64) float64 { return math.Log1p(r.beta * math.Expm1(d)) }
 
 // slope is log(S_v/M_v), or log(S_v/T_v) at β = 1.
 func (r jsdRow) slope(ls, lt float64) float64 {
@@ -184,7 +178,7 @@ func (r jsdRow) slope(ls, lt float64) float64 {
 	case r.beta == 1:
 		return -d
 	case math.Abs(d) < 1:
-		return -logMix(r.beta, d)
+		return -r.logMix(d)
 	}
 	return ls - num.LogAddExp(r.logBeta+lt, r.logRest+ls)
 }

@@ -97,8 +97,13 @@ func expm1MinusX(x float64) float64 {
 		return math.Expm1(x) - x
 	}
 	s := 1.0 // x²/2·(1 + x/3·(1 + x/4·(1 + …)))
-	for n := 17; n > 2; n-- {
-		s = 1 + s*x/float64(n)
+	for _, v := range inverses {
+		s = 1 + s*x*v
 	}
 	return x * x / 2 * s
+}
+
+// inverses are 1/n from 17 down to 3: for |x| ≤ ½ the next term is below the last bit.
+var inverses = [...]float64{
+	1.0 / 17, 1.0 / 16, 1.0 / 15, 1.0 / 14, 1.0 / 13, 1.0 / 12, 1.0 / 11, 1.0 / 10, 1.0 / 9, 1.0 / 8, 1.0 / 7, 1.0 / 6, 1.0 / 5, 1.0 / 4, 1.0 / 3,
 }
