@@ -20,7 +20,7 @@ func randomFeatures(t *testing.T, g *rand.Rand, n, dim int) (rows [][]float64, f
 		row := make([]float64, dim)
 		for c := range row {
 			if g.Float64() < 0.4 {
-				row[c] = g.NormFloat64()
+				row[c] = float64(float32(g.NormFloat64()))
 				index, value = append(index, int32(c), int32(c)), append(value, row[c]/4, 3*row[c]/4)
 			}
 		}
@@ -30,7 +30,13 @@ func randomFeatures(t *testing.T, g *rand.Rand, n, dim int) (rows [][]float64, f
 	require.NoError(t, err)
 	sparse, err := policy.NewSparse(dim, begin, index, value)
 	require.NoError(t, err)
-	return rows, map[string]policy.Features{"dense": dense, "sparse": sparse}
+	narrow := make([]float32, len(data))
+	for i, v := range data {
+		narrow[i] = float32(v)
+	}
+	dense32, err := policy.NewDense32(n, dim, narrow)
+	require.NoError(t, err)
+	return rows, map[string]policy.Features{"dense": dense, "dense, float32": dense32, "sparse": sparse}
 }
 
 // The products against double loops, for sizes around the widths of vector code and
@@ -74,6 +80,8 @@ func TestFeaturesProducts(t *testing.T) {
 func TestFeaturesRefuseBadData(t *testing.T) {
 	nan := math.NaN()
 	_, err := policy.NewDense(2, 2, []float64{0, 1, 2, nan})
+	assert.EqualError(t, err, "policy: feature 1 of response 1 is NaN")
+	_, err = policy.NewDense32(2, 2, []float32{0, 1, 2, float32(nan)})
 	assert.EqualError(t, err, "policy: feature 1 of response 1 is NaN")
 	_, err = policy.NewDense(1, 1, []float64{-inf})
 	assert.EqualError(t, err, "policy: feature 0 of response 0 is -Inf")

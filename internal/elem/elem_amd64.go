@@ -4,6 +4,26 @@
 
 package elem
 
+// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+//
+//go:noescape
+func dots64AVX2(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+
+// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+//
+//go:noescape
+func addRows64AVX2(grad *float64, x *float64, stride int, w *[4]float64, n int)
+
+// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+//
+//go:noescape
+func dots32AVX2(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+
+// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+//
+//go:noescape
+func addRows32AVX2(grad *float64, x *float32, stride int, w *[4]float64, n int)
+
 // expAVX2 is Exp for whole turns of eight elements.
 //
 //go:noescape
@@ -23,6 +43,26 @@ func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon floa
 //
 //go:noescape
 func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
+
+// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+//
+//go:noescape
+func dots64AVX512(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+
+// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+//
+//go:noescape
+func addRows64AVX512(grad *float64, x *float64, stride int, w *[4]float64, n int)
+
+// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+//
+//go:noescape
+func dots32AVX512(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+
+// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+//
+//go:noescape
+func addRows32AVX512(grad *float64, x *float32, stride int, w *[4]float64, n int)
 
 // expAVX512 is Exp for whole turns of eight elements.
 //

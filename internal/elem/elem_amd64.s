@@ -294,6 +294,246 @@ DATA const_log6<>+48(SB)/8, $(0.14620635639086368)
 DATA const_log6<>+56(SB)/8, $(0.14620635639086368)
 GLOBL const_log6<>(SB), RODATA|NOPTR, $64
 
+// func dots64AVX2(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+// Requires: AVX
+TEXT ·dots64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), AX
+	MOVQ   theta+24(FP), CX
+	MOVQ   stride+16(FP), DX
+	MOVQ   x+8(FP), BX
+	LEAQ   (BX)(DX*8), SI
+	LEAQ   (SI)(DX*8), DI
+	LEAQ   (DI)(DX*8), DX
+	VXORPD X0, X0, X0
+	VXORPD X1, X1, X1
+	VXORPD X2, X2, X2
+	VXORPD X3, X3, X3
+	VXORPD X4, X4, X4
+	VXORPD X5, X5, X5
+	VXORPD X6, X6, X6
+	VXORPD X7, X7, X7
+	MOVQ   n+32(FP), R8
+	XORQ   R9, R9
+
+columns:
+	CMPQ    R9, R8
+	JGE     done
+	VMOVUPD (CX)(R9*8), Y8
+	VMOVUPD (BX)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y0, Y0
+	VMOVUPD (SI)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y2, Y2
+	VMOVUPD (DI)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y4, Y4
+	VMOVUPD (DX)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y6, Y6
+	VMOVUPD 32(CX)(R9*8), Y8
+	VMOVUPD 32(BX)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y1, Y1
+	VMOVUPD 32(SI)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y3, Y3
+	VMOVUPD 32(DI)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y5, Y5
+	VMOVUPD 32(DX)(R9*8), Y9
+	VMULPD  Y8, Y9, Y9
+	VADDPD  Y9, Y7, Y7
+	ADDQ    $0x08, R9
+	JMP     columns
+
+done:
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	VMOVUPD Y2, 64(AX)
+	VMOVUPD Y3, 96(AX)
+	VMOVUPD Y4, 128(AX)
+	VMOVUPD Y5, 160(AX)
+	VMOVUPD Y6, 192(AX)
+	VMOVUPD Y7, 224(AX)
+	VZEROUPPER
+	RET
+
+// func addRows64AVX2(grad *float64, x *float64, stride int, w *[4]float64, n int)
+// Requires: AVX
+TEXT ·addRows64AVX2(SB), NOSPLIT, $0-40
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         x+8(FP), BX
+	LEAQ         (BX)(DX*8), SI
+	LEAQ         (SI)(DX*8), DI
+	LEAQ         (DI)(DX*8), DX
+	VBROADCASTSD (CX), Y0
+	VBROADCASTSD 8(CX), Y1
+	VBROADCASTSD 16(CX), Y2
+	VBROADCASTSD 24(CX), Y3
+	MOVQ         n+32(FP), CX
+	XORQ         R8, R8
+
+columns:
+	CMPQ    R8, CX
+	JGE     done
+	VMOVUPD (AX)(R8*8), Y4
+	VMOVUPD (BX)(R8*8), Y5
+	VMULPD  Y0, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD (SI)(R8*8), Y5
+	VMULPD  Y1, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD (DI)(R8*8), Y5
+	VMULPD  Y2, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD (DX)(R8*8), Y5
+	VMULPD  Y3, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD Y4, (AX)(R8*8)
+	VMOVUPD 32(AX)(R8*8), Y4
+	VMOVUPD 32(BX)(R8*8), Y5
+	VMULPD  Y0, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD 32(SI)(R8*8), Y5
+	VMULPD  Y1, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD 32(DI)(R8*8), Y5
+	VMULPD  Y2, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD 32(DX)(R8*8), Y5
+	VMULPD  Y3, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPD Y4, 32(AX)(R8*8)
+	ADDQ    $0x08, R8
+	JMP     columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func dots32AVX2(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+// Requires: AVX
+TEXT ·dots32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), AX
+	MOVQ   theta+24(FP), CX
+	MOVQ   stride+16(FP), DX
+	MOVQ   x+8(FP), BX
+	LEAQ   (BX)(DX*4), SI
+	LEAQ   (SI)(DX*4), DI
+	LEAQ   (DI)(DX*4), DX
+	VXORPD X0, X0, X0
+	VXORPD X1, X1, X1
+	VXORPD X2, X2, X2
+	VXORPD X3, X3, X3
+	VXORPD X4, X4, X4
+	VXORPD X5, X5, X5
+	VXORPD X6, X6, X6
+	VXORPD X7, X7, X7
+	MOVQ   n+32(FP), R8
+	XORQ   R9, R9
+
+columns:
+	CMPQ      R9, R8
+	JGE       done
+	VMOVUPD   (CX)(R9*8), Y8
+	VCVTPS2PD (BX)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y0, Y0
+	VCVTPS2PD (SI)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y2, Y2
+	VCVTPS2PD (DI)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y4, Y4
+	VCVTPS2PD (DX)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y6, Y6
+	VMOVUPD   32(CX)(R9*8), Y8
+	VCVTPS2PD 16(BX)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y1, Y1
+	VCVTPS2PD 16(SI)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y3, Y3
+	VCVTPS2PD 16(DI)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y5, Y5
+	VCVTPS2PD 16(DX)(R9*4), Y9
+	VMULPD    Y8, Y9, Y9
+	VADDPD    Y9, Y7, Y7
+	ADDQ      $0x08, R9
+	JMP       columns
+
+done:
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	VMOVUPD Y2, 64(AX)
+	VMOVUPD Y3, 96(AX)
+	VMOVUPD Y4, 128(AX)
+	VMOVUPD Y5, 160(AX)
+	VMOVUPD Y6, 192(AX)
+	VMOVUPD Y7, 224(AX)
+	VZEROUPPER
+	RET
+
+// func addRows32AVX2(grad *float64, x *float32, stride int, w *[4]float64, n int)
+// Requires: AVX
+TEXT ·addRows32AVX2(SB), NOSPLIT, $0-40
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         x+8(FP), BX
+	LEAQ         (BX)(DX*4), SI
+	LEAQ         (SI)(DX*4), DI
+	LEAQ         (DI)(DX*4), DX
+	VBROADCASTSD (CX), Y0
+	VBROADCASTSD 8(CX), Y1
+	VBROADCASTSD 16(CX), Y2
+	VBROADCASTSD 24(CX), Y3
+	MOVQ         n+32(FP), CX
+	XORQ         R8, R8
+
+columns:
+	CMPQ      R8, CX
+	JGE       done
+	VMOVUPD   (AX)(R8*8), Y4
+	VCVTPS2PD (BX)(R8*4), Y5
+	VMULPD    Y0, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VCVTPS2PD (SI)(R8*4), Y5
+	VMULPD    Y1, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VCVTPS2PD (DI)(R8*4), Y5
+	VMULPD    Y2, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VCVTPS2PD (DX)(R8*4), Y5
+	VMULPD    Y3, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VMOVUPD   Y4, (AX)(R8*8)
+	VMOVUPD   32(AX)(R8*8), Y4
+	VCVTPS2PD 16(BX)(R8*4), Y5
+	VMULPD    Y0, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VCVTPS2PD 16(SI)(R8*4), Y5
+	VMULPD    Y1, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VCVTPS2PD 16(DI)(R8*4), Y5
+	VMULPD    Y2, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VCVTPS2PD 16(DX)(R8*4), Y5
+	VMULPD    Y3, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VMOVUPD   Y4, 32(AX)(R8*8)
+	ADDQ      $0x08, R8
+	JMP       columns
+
+done:
+	VZEROUPPER
+	RET
+
 // func expAVX2(dst *float64, x *float64, n int, a float64, b float64) int
 // Requires: AVX, AVX2
 TEXT ·expAVX2(SB), NOSPLIT, $0-48
@@ -882,6 +1122,176 @@ turn8:
 done:
 	VZEROUPPER
 	MOVQ R10, ret+96(FP)
+	RET
+
+// func dots64AVX512(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·dots64AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), AX
+	MOVQ   theta+24(FP), CX
+	MOVQ   stride+16(FP), DX
+	MOVQ   x+8(FP), BX
+	LEAQ   (BX)(DX*8), SI
+	LEAQ   (SI)(DX*8), DI
+	LEAQ   (DI)(DX*8), DX
+	VXORPD X0, X0, X0
+	VXORPD X1, X1, X1
+	VXORPD X2, X2, X2
+	VXORPD X3, X3, X3
+	MOVQ   n+32(FP), R8
+	XORQ   R9, R9
+
+columns:
+	CMPQ    R9, R8
+	JGE     done
+	VMOVUPD (CX)(R9*8), Z4
+	VMOVUPD (BX)(R9*8), Z5
+	VMULPD  Z4, Z5, Z5
+	VADDPD  Z5, Z0, Z0
+	VMOVUPD (SI)(R9*8), Z5
+	VMULPD  Z4, Z5, Z5
+	VADDPD  Z5, Z1, Z1
+	VMOVUPD (DI)(R9*8), Z5
+	VMULPD  Z4, Z5, Z5
+	VADDPD  Z5, Z2, Z2
+	VMOVUPD (DX)(R9*8), Z5
+	VMULPD  Z4, Z5, Z5
+	VADDPD  Z5, Z3, Z3
+	ADDQ    $0x08, R9
+	JMP     columns
+
+done:
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func addRows64AVX512(grad *float64, x *float64, stride int, w *[4]float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·addRows64AVX512(SB), NOSPLIT, $0-40
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         x+8(FP), BX
+	LEAQ         (BX)(DX*8), SI
+	LEAQ         (SI)(DX*8), DI
+	LEAQ         (DI)(DX*8), DX
+	VBROADCASTSD (CX), Z0
+	VBROADCASTSD 8(CX), Z1
+	VBROADCASTSD 16(CX), Z2
+	VBROADCASTSD 24(CX), Z3
+	MOVQ         n+32(FP), CX
+	XORQ         R8, R8
+
+columns:
+	CMPQ    R8, CX
+	JGE     done
+	VMOVUPD (AX)(R8*8), Z4
+	VMOVUPD (BX)(R8*8), Z5
+	VMULPD  Z0, Z5, Z5
+	VADDPD  Z5, Z4, Z4
+	VMOVUPD (SI)(R8*8), Z5
+	VMULPD  Z1, Z5, Z5
+	VADDPD  Z5, Z4, Z4
+	VMOVUPD (DI)(R8*8), Z5
+	VMULPD  Z2, Z5, Z5
+	VADDPD  Z5, Z4, Z4
+	VMOVUPD (DX)(R8*8), Z5
+	VMULPD  Z3, Z5, Z5
+	VADDPD  Z5, Z4, Z4
+	VMOVUPD Z4, (AX)(R8*8)
+	ADDQ    $0x08, R8
+	JMP     columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func dots32AVX512(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·dots32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), AX
+	MOVQ   theta+24(FP), CX
+	MOVQ   stride+16(FP), DX
+	MOVQ   x+8(FP), BX
+	LEAQ   (BX)(DX*4), SI
+	LEAQ   (SI)(DX*4), DI
+	LEAQ   (DI)(DX*4), DX
+	VXORPD X0, X0, X0
+	VXORPD X1, X1, X1
+	VXORPD X2, X2, X2
+	VXORPD X3, X3, X3
+	MOVQ   n+32(FP), R8
+	XORQ   R9, R9
+
+columns:
+	CMPQ      R9, R8
+	JGE       done
+	VMOVUPD   (CX)(R9*8), Z4
+	VCVTPS2PD (BX)(R9*4), Z5
+	VMULPD    Z4, Z5, Z5
+	VADDPD    Z5, Z0, Z0
+	VCVTPS2PD (SI)(R9*4), Z5
+	VMULPD    Z4, Z5, Z5
+	VADDPD    Z5, Z1, Z1
+	VCVTPS2PD (DI)(R9*4), Z5
+	VMULPD    Z4, Z5, Z5
+	VADDPD    Z5, Z2, Z2
+	VCVTPS2PD (DX)(R9*4), Z5
+	VMULPD    Z4, Z5, Z5
+	VADDPD    Z5, Z3, Z3
+	ADDQ      $0x08, R9
+	JMP       columns
+
+done:
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func addRows32AVX512(grad *float64, x *float32, stride int, w *[4]float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·addRows32AVX512(SB), NOSPLIT, $0-40
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         x+8(FP), BX
+	LEAQ         (BX)(DX*4), SI
+	LEAQ         (SI)(DX*4), DI
+	LEAQ         (DI)(DX*4), DX
+	VBROADCASTSD (CX), Z0
+	VBROADCASTSD 8(CX), Z1
+	VBROADCASTSD 16(CX), Z2
+	VBROADCASTSD 24(CX), Z3
+	MOVQ         n+32(FP), CX
+	XORQ         R8, R8
+
+columns:
+	CMPQ      R8, CX
+	JGE       done
+	VMOVUPD   (AX)(R8*8), Z4
+	VCVTPS2PD (BX)(R8*4), Z5
+	VMULPD    Z0, Z5, Z5
+	VADDPD    Z5, Z4, Z4
+	VCVTPS2PD (SI)(R8*4), Z5
+	VMULPD    Z1, Z5, Z5
+	VADDPD    Z5, Z4, Z4
+	VCVTPS2PD (DI)(R8*4), Z5
+	VMULPD    Z2, Z5, Z5
+	VADDPD    Z5, Z4, Z4
+	VCVTPS2PD (DX)(R8*4), Z5
+	VMULPD    Z3, Z5, Z5
+	VADDPD    Z5, Z4, Z4
+	VMOVUPD   Z4, (AX)(R8*8)
+	ADDQ      $0x08, R8
+	JMP       columns
+
+done:
+	VZEROUPPER
 	RET
 
 // func expAVX512(dst *float64, x *float64, n int, a float64, b float64) int

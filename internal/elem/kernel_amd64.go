@@ -57,3 +57,53 @@ func logRatios(b Pairs, beta, epsilon float64, sums *[lanes]float64) (n int, cou
 	}
 	return n, counts
 }
+
+// dots stores the sums of products of four rows of x, d elements apart, with theta, whose length is a multiple of
+// 8, and reports whether it has.
+func dots[T Float](sums *[4][lanes]float64, x []T, d int, theta []float64) bool {
+	if cpu.Best == cpu.Go || len(theta) == 0 {
+		return false
+	}
+	wide := cpu.Best == cpu.AVX512
+	t, n := unsafe.SliceData(theta), len(theta)
+	switch x := any(unsafe.SliceData(x)).(type) {
+	case *float64:
+		if wide {
+			dots64AVX512(sums, x, d, t, n)
+		} else {
+			dots64AVX2(sums, x, d, t, n)
+		}
+	case *float32:
+		if wide {
+			dots32AVX512(sums, x, d, t, n)
+		} else {
+			dots32AVX2(sums, x, d, t, n)
+		}
+	}
+	return true
+}
+
+// addRows adds four rows of x, d elements apart, with their weights to grad, whose length is a multiple
+// of 8, and reports whether it has.
+func addRows[T Float](grad []float64, x []T, d int, w *[4]float64) bool {
+	if cpu.Best == cpu.Go || len(grad) == 0 {
+		return false
+	}
+	wide := cpu.Best == cpu.AVX512
+	g, n := unsafe.SliceData(grad), len(grad)
+	switch x := any(unsafe.SliceData(x)).(type) {
+	case *float64:
+		if wide {
+			addRows64AVX512(g, x, d, w, n)
+		} else {
+			addRows64AVX2(g, x, d, w, n)
+		}
+	case *float32:
+		if wide {
+			addRows32AVX512(g, x, d, w, n)
+		} else {
+			addRows32AVX2(g, x, d, w, n)
+		}
+	}
+	return true
+}

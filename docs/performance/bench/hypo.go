@@ -17,7 +17,7 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 	candidates := make([]*policy.Candidates, prompts)
 	features, logRef := normal32(prompts*responses*dim, 1), normal(prompts*responses, 0, 1)
 	for i := range candidates {
-		f, err := policy.NewDense(responses, dim, widen(features[i*responses*dim:(i+1)*responses*dim]))
+		f, err := policy.NewDense32(responses, dim, features[i*responses*dim:(i+1)*responses*dim])
 		if err != nil {
 			return benchmark{}, err
 		}
@@ -86,12 +86,4 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 		_, err := adam.Update(background, lr, 1, 0)
 		return err
 	}}, nil
-}
-
-func widen(x []float32) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = float64(v)
-	}
-	return y
 }

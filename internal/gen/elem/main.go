@@ -11,6 +11,7 @@ func main() {
 	ConstraintExpr("!purego")
 	constants()
 	for _, v := range []isa{avx2{}, avx512{}} {
+		products(v)
 		exp(v)
 		sum(v)
 		smoothed(v)

@@ -20,6 +20,18 @@ func main() {
 	exponentials2()
 	scores512()
 	scores2()
+	expSum512()
+	expSum2()
+	exps512()
+	exps2()
+	maxima512()
+	maxima2()
+	atLeast512()
+	atLeast2()
+	widen("widenAVX512", false, ZMM, 2)
+	widen("widenAVX2", false, YMM, 4)
+	widen("scaleAVX512", true, ZMM, 2)
+	widen("scaleAVX2", true, YMM, 4)
 	Generate()
 }
 
