@@ -1,10 +1,6 @@
 package loss
 
-import (
-	"math"
-
-	"github.com/prefgrad/prefgrad/internal/num"
-)
+import "math"
 
 // Unclipped is the gain ρ·A: importance-weighted policy gradient. It grows without bound.
 type Unclipped struct{}
@@ -99,9 +95,13 @@ func (g SoftGate) Losses(loss, slope []float64, t ReplyTokens) Clips {
 			tau = g.Negative
 		}
 		x := tau * (t.Ratio[i] - 1)
-		s := num.Sigmoid(x)
+		e := math.Exp(-math.Abs(x))
+		s, rest := 1/(1+e), e/(1+e) // σ(|x|) and σ(−|x|), neither by subtraction
+		if x < 0 {
+			s, rest = rest, s
+		}
 		loss[i] = -product(4*s/tau, a)
-		slope[i] = -product(product(4*s*num.Sigmoid(-x), t.Ratio[i]), a)
+		slope[i] = -product(product(4*s*rest, t.Ratio[i]), a)
 	}
 	return Clips{}
 }

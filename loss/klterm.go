@@ -3,6 +3,8 @@ package loss
 import (
 	"cmp"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // klTerm adds beta times an estimate of a KL divergence between π and π_ref to each token,
@@ -13,42 +15,49 @@ type klTerm struct {
 }
 
 func (k klTerm) add(r *reply) {
+	regular := true
 	for j, lp := range r.LogProb {
+		l := lp - r.ref[j]
+		r.toRef[j] = l
+		regular = regular && math.Abs(l) <= elem.Far
+	}
+	exps(r.expToRef, r.toRef, -1, regular)
+	for j, l := range r.toRef {
 		var v, s float64
 		if k.weighted {
-			old := lp
-			if r.old != nil {
-				old = r.old[j]
-			}
-			v, s = weightedK3(lp-r.ref[j], r.ref[j]-old, r.diff[j], r.Ratio[j])
+			v, s = k.weigh(r, j)
 		} else {
-			v, s = k3(lp - r.ref[j])
+			v, s = k3(l, r.expToRef[j])
 		}
 		r.loss[j] += k.beta * v
 		r.slope[j] += k.beta * s
 	}
 }
 
-// k3 is e^{−ℓ} − 1 + ℓ and its derivative.
-func k3(l float64) (value, slope float64) {
-	if math.IsInf(l, 1) { // π_ref is 0
-		return l, 1
+// k3 is e^{−ℓ} − 1 + ℓ and its derivative 1 − e^{−ℓ}, given e = e^{−ℓ}.
+func k3(l, e float64) (value, slope float64) {
+	v := excess(-l, e)
+	if math.Abs(l) < near {
+		return v, l - v
 	}
-	return excess(-l, math.Exp(-l)), -math.Expm1(-l)
+	return v, 1 - e
 }
 
-// weightedK3 is ρ·k3 and its derivative ρ·ℓ, given also c = log(π_ref/π_old) = log ρ − ℓ, and
-// d = log ρ.
-func weightedK3(l, c, d, rho float64) (value, slope float64) {
-	if l == 0 {
-		return 0, 0
-	}
-	e := math.Exp(-l)
+// weigh is ρ·k3 of token j and its derivative ρ·ℓ.
+func (k klTerm) weigh(r *reply, j int) (value, slope float64) {
+	l, e, rho := r.toRef[j], r.expToRef[j], r.Ratio[j]
 	switch {
+	case l == 0:
+		return 0, 0
 	case math.IsInf(rho, 1) && !math.IsInf(l, 0): // the product need not exceed every number
+		d := r.diff[j]
 		return math.Exp(d + math.Log(excess(-l, e))), math.Copysign(math.Exp(d+math.Log(math.Abs(l))), l)
 	case rho == 0, math.IsInf(e, 1): // ρ·e^{−ℓ} is π_ref/π_old, however large π_ref/π is
-		return math.Exp(c) + product(rho, l-1), product(rho, l)
+		old := r.LogProb[j]
+		if r.old != nil {
+			old = r.old[j]
+		}
+		return math.Exp(r.ref[j]-old) + product(rho, l-1), product(rho, l)
 	}
 	return rho * excess(-l, e), rho * l
 }

@@ -3,6 +3,8 @@ package loss
 import (
 	"math"
 	"sync"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // ReplyTokens are the tokens of one reply that count, one after the other.
@@ -23,11 +25,12 @@ type reply struct {
 	old, ref, weight, entropy []float64 // nil where the batch has none
 	diff                      []float64 // log π − log π_old of each token
 	loss, slope               []float64 // of each token, before aggregation
+	toRef, expToRef           []float64 // ℓ = log π − log π_ref and e^{−ℓ}, for KL terms
 	entropySlope              float64   // of every token
 	first                     int       // number of tokens that count before this reply
 
 	gathered [6][]float64
-	scratch  [5][]float64
+	scratch  [7][]float64
 }
 
 var replies = sync.Pool{New: func() any { return new(reply) }}
@@ -144,6 +147,7 @@ func (r *reply) take(b Rollouts, i, n int) {
 	}
 	r.diff, r.loss, r.slope = r.scratch[0], r.scratch[1], r.scratch[2]
 	r.LogRatio, r.Ratio = r.scratch[3], r.scratch[4]
+	r.toRef, r.expToRef = r.scratch[5], r.scratch[6]
 	clear(r.loss)
 	clear(r.slope)
 	r.entropySlope = 0
@@ -214,20 +218,23 @@ func (r *reply) measure(b Rollouts, i int, t *RolloutsTotal) error {
 			r.Ratio[j] = 1
 		}
 	} else {
+		regular := true
 		for j, d := range r.diff {
+			if math.Abs(d) <= elem.Far {
+				continue
+			}
+			regular = false
 			// A finite difference tells that both are right, and −Inf that π may be 0.
 			if !isFinite(d) {
 				if err := r.fault(b, i, j); err != nil {
 					return err
 				}
 			}
-			e := 1.0
-			if d != 0 {
-				e = math.Exp(d)
-			}
-			r.Ratio[j] = e
+		}
+		exps(r.Ratio, r.diff, 1, regular)
+		for j, d := range r.diff {
 			k1 -= d
-			k3 += excess(d, e)
+			k3 += excess(d, r.Ratio[j])
 		}
 	}
 	for j, a := range r.Advantage {
@@ -278,13 +285,39 @@ func (r *reply) fault(b Rollouts, i, j int) error {
 	return nil
 }
 
+// exps stores e^{a·x} in dst, for a = ±1; regular says that no |x| exceeds elem.Far.
+func exps(dst, x []float64, a float64, regular bool) {
+	elem.Exp(dst, x, a, 0)
+	if regular {
+		return
+	}
+	for j, v := range x {
+		if !(math.Abs(v) <= elem.Far) {
+			dst[j] = math.Exp(a * v)
+		}
+	}
+}
+
+// near is up to which |z| the terms of e^z − 1 − z are said to cancel.
+const near = 0.25
+
 // excess is e^z − 1 − z ≥ 0, given e = e^z.
 func excess(z, e float64) float64 {
-	switch {
-	case math.Abs(z) < 1.0/32: // the terms cancel
-		return z * z * (1.0/2 + z*(1.0/6+z*(1.0/24+z*(1.0/120+z*(1.0/720+z*(1.0/5040+z*(1.0/40320+z*(1.0/362880))))))))
-	case math.IsInf(e, 1):
+	if math.Abs(z) < near {
+		return z * z * series(z)
+	}
+	if e > math.MaxFloat64 {
 		return e
 	}
 	return e - 1 - z
+}
+
+// series is (e^z − 1 − z)/z² for |z| < near.
+func series(z float64) float64 {
+	z2 := z * z
+	z4 := z2 * z2
+	low := 1.0/2 + z*(1.0/6) + z2*(1.0/24+z*(1.0/120))
+	mid := 1.0/720 + z*(1.0/5040) + z2*(1.0/40320+z*(1.0/362880))
+	high := 1.0/3628800 + z*(1.0/39916800) + z2*(1.0/479001600)
+	return low + z4*(mid+z4*high)
 }
