@@ -53,6 +53,20 @@ func (m *RewardModel) Score(_ context.Context, dst []float64, xs []*policy.Candi
 	return nil
 }
 
+// TrueReward returns r* on the training prompts as a reward.
+func (p *Problem) TrueReward() train.RewardFunc[*policy.Candidates, int] {
+	rewards := map[*policy.Candidates][]float64{}
+	for i, x := range p.Train.X {
+		rewards[x] = p.Train.Reward[i]
+	}
+	return func(_ context.Context, dst []float64, xs []*policy.Candidates, ys []int) error {
+		for i, x := range xs {
+			dst[i] = rewards[x][ys[i]]
+		}
+		return nil
+	}
+}
+
 // differences returns the matrix of φ(chosen) − φ(rejected).
 func differences(d *train.Data[*policy.Candidates, int]) (policy.Features, error) {
 	data := make([]float64, d.Len()*Dim)

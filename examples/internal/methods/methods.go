@@ -18,6 +18,7 @@ var Names = []string{"dpo", "hypo", "hypo-constrained", "online-rlhf"}
 type Config struct {
 	Steps    int
 	Batch    int     // pairs per update
+	Repeat   int     // updates on each batch; 0: 1
 	LR       float64 // of AdamW
 	MaxNorm  float64 // of the gradient; 0: not clipped
 	Beta     float64 // of DPO and HyPO's offline part
@@ -59,7 +60,7 @@ func Terms[X, Y any](name string, p policy.Learner[X, Y], ref policy.Policy[X, Y
 // name say which run it is; a checkpoint of another is refused.
 func Run[X, Y any](ctx context.Context, l *train.Loop[X, Y], problem, name string, c Config) (train.History, error) {
 	l.Name = problem + " " + name
-	l.Steps, l.Batch, l.LR, l.MaxNorm, l.Seed = c.Steps, c.Batch, c.LR, c.MaxNorm, c.Seed
+	l.Steps, l.Batch, l.Repeat, l.LR, l.MaxNorm, l.Seed = c.Steps, c.Batch, c.Repeat, c.LR, c.MaxNorm, c.Seed
 	l.EvalEvery, l.CheckpointEvery, l.Resume = c.EvalEvery, c.CheckpointEvery, c.Resume
 	if c.Files != nil {
 		l.Checkpoint, l.MetricsFile = c.Files(name)

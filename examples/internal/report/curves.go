@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// Curve is a quantity over training: its statistics over seeds after some numbers of updates.
-// Equal lengths. One without points keeps its color and is not drawn.
+// Curve is a quantity over training: its statistics over seeds after some numbers of updates,
+// or of what else training is measured in. Equal lengths. One without points keeps its color and is not drawn.
 type Curve struct {
 	Name string
 	Step []int
@@ -19,9 +19,14 @@ type Curve struct {
 }
 
 // PlotCurves writes an SVG file with the median of each curve and a band from its minimum to
-// its maximum. The legend stands to the right of the curves.
+// its maximum over updates. The legend stands to the right of the curves.
 func PlotCurves(path, title, y string, seeds int, curves []Curve) error {
-	p, err := bands(overSeeds(title, seeds), y, curves)
+	return PlotOver(path, title, "updates", y, seeds, curves)
+}
+
+// PlotOver is PlotCurves over something else than updates.
+func PlotOver(path, title, x, y string, seeds int, curves []Curve) error {
+	p, err := bands(overSeeds(title, seeds), x, y, curves)
 	if err != nil {
 		return err
 	}
@@ -94,16 +99,16 @@ func overSeeds(title string, seeds int) string {
 }
 
 // bands draws the median of each curve with a band from its minimum to its maximum.
-func bands(title, y string, curves []Curve) (*plot.Plot, error) {
-	p := newPlot(title, "updates", y)
+func bands(title, x, y string, curves []Curve) (*plot.Plot, error) {
+	p := newPlot(title, x, y)
 	p.Legend.Left = true
 	for i, curve := range curves {
 		var median, band, back plotter.XYs
 		for j, s := range curve.Stat {
-			x := float64(curve.Step[j])
-			median = append(median, plotter.XY{X: x, Y: float64(s.Median)})
-			band = append(band, plotter.XY{X: x, Y: float64(s.Max)})
-			back = append(back, plotter.XY{X: x, Y: float64(s.Min)})
+			at := float64(curve.Step[j])
+			median = append(median, plotter.XY{X: at, Y: float64(s.Median)})
+			band = append(band, plotter.XY{X: at, Y: float64(s.Max)})
+			back = append(back, plotter.XY{X: at, Y: float64(s.Min)})
 		}
 		if len(median) == 0 {
 			continue

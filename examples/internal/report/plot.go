@@ -20,6 +20,11 @@ var colors = []color.RGBA{
 	{R: 0, G: 158, B: 115, A: 255},
 	{R: 204, G: 121, B: 167, A: 255},
 	{R: 230, G: 159, B: 0, A: 255},
+	{R: 86, G: 180, B: 233, A: 255},
+	{R: 140, G: 86, B: 75, A: 255},
+	{R: 0, G: 0, B: 0, A: 255},
+	{R: 148, G: 103, B: 189, A: 255},
+	{R: 128, G: 128, B: 0, A: 255},
 }
 
 // Plots writes the report's plots as SVG files into dir: KL, win rate and reward over
@@ -91,7 +96,7 @@ func (r *Report) overTraining(title, y string, stat func(*Trace) *Stat) (*plot.P
 		}
 		curves = append(curves, c)
 	}
-	return bands(overSeeds(title, len(r.Seeds)), y, curves)
+	return bands(overSeeds(title, len(r.Seeds)), "updates", y, curves)
 }
 
 func label(name, size string) string {

@@ -22,10 +22,11 @@ type Report struct {
 
 // Method is what came out of one method, over all seeds.
 type Method struct {
-	Name  string  `json:"name"`
-	Size  string  `json:"size,omitempty"`
-	Final Final   `json:"final"`
-	Trace []Trace `json:"trace,omitempty"`
+	Name   string  `json:"name"`
+	Size   string  `json:"size,omitempty"`
+	Signal string  `json:"signal,omitempty"` // what it learned from, where there is a choice
+	Final  Final   `json:"final"`
+	Trace  []Trace `json:"trace,omitempty"`
 }
 
 // Final holds the quantities at the end of training; what does not apply is nil.
@@ -44,6 +45,7 @@ type Final struct {
 // Trace holds the quantities after some number of updates.
 type Trace struct {
 	Step    int   `json:"step"`
+	Samples int   `json:"samples,omitempty"` // responses drawn so far, where that is counted
 	KL      *Stat `json:"kl,omitempty"`
 	Reward  *Stat `json:"reward,omitempty"`
 	Winrate *Stat `json:"winrate,omitempty"`
@@ -116,7 +118,7 @@ func (r *Report) Table(w io.Writer) error {
 	fmt.Fprintln(t)
 	for i := range r.Methods {
 		m := &r.Methods[i]
-		fmt.Fprint(t, m.Name)
+		fmt.Fprint(t, label(m.Name, m.Signal))
 		for _, c := range used {
 			fmt.Fprintf(t, "\t%s", columns[c].stat(&m.Final))
 		}
