@@ -60,6 +60,21 @@ func TestTheoryReweight(t *testing.T) {
 	truncated := by(bounded, false)
 	same(t, want, by(plain, false), by(plain, true), by(nil, false), truncated)
 
+	// The KL of sequences, by tokens and with the baseline of replies that are not reweighted.
+	kl := func(reweight bool) []float64 {
+		return w.mean(t, k, mu, func(b batch) []float64 {
+			rho := make([]float64, k)
+			_, err := plain.Sequences(rho, b.logp, b.behaviourLogP(mu), b.tokens())
+			require.NoError(t, err)
+			require.NoError(t, rloo.ReverseKL(b.weight, b.logp, b.ref, b.layout, rloo.Groups{K: k}))
+			if reweight {
+				require.NoError(t, rloo.Reweight(b.weight, rho, b.layout))
+			}
+			return b.pullback(t, b.weight)
+		})
+	}
+	same(t, gradient(w.logits, func(x []float64) float64 { return w.kl(x, w.ref) }), kl(true), kl(false))
+
 	// E_μ[min(ρ, c)·(r − E_μ r)·∇ log π]
 	direct, mean := make([]float64, len(w.logits)), w.expect(mu, func(i int, _ reply) float64 { return w.reward[i] })
 	for i, r := range w.replies {

@@ -211,10 +211,14 @@ func TestJSDErrors(t *testing.T) {
 	assert.EqualError(t, eval(rloo.JSD{}, []float32{-inf, -inf, 2, 3}, ok, nil), "rloo: row 0 of the student: all 2 logits are -Inf")
 	assert.EqualError(t, eval(rloo.JSD{}, ok, ok, []float64{1, math.NaN()}), "rloo: w[1] = NaN, must be finite")
 	// Defect 9: padding is not read.
+	value[1], grad[2], grad[3] = 9, 9, 9
 	require.NoError(t, eval(rloo.JSD{Beta: 0.5}, []float32{0, 1, nan, nan}, []float32{1, 1, nan, inf}, []float64{1, 0}))
 	assert.Zero(t, value[1])
 	assert.Equal(t, []float32{0, 0}, grad[2:])
 	assert.NotZero(t, grad[0])
+	value[1] = 9
+	require.NoError(t, rloo.JSD{}.Eval(value, nil, ok, ok, []float64{1, 0}, 2))
+	assert.Zero(t, value[1])
 
 	for name, f := range map[string]func(){
 		"student": func() { _ = eval(rloo.JSD{}, ok[:3], ok, nil) },
