@@ -9,6 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
@@ -183,7 +184,7 @@ func (s *linearSearch) kl(t float64) float64 {
 		for y := range row {
 			row[y] = s.logref[x][y] + t*s.scores[x][y]
 		}
-		num.LogNormalize(row, row)
+		elem.LogNormalize(row, row)
 		sum += num.XMulLog(math.Exp(s.logrho[x]), KL(row, s.logref[x]))
 	}
 	return sum

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/prefgrad/prefgrad/internal/elem"
-	"github.com/prefgrad/prefgrad/internal/num"
 )
 
 // Pareto describes the upper tail of importance weights by the generalized Pareto
@@ -171,7 +170,7 @@ func (f *paretoFit) zhangStephens() (k, sigma float64) {
 		f.theta = append(f.theta, theta)
 		f.loglik = append(f.loglik, n*(math.Log(-(theta/kj))-kj-1))
 	}
-	num.Softmax(f.loglik, f.loglik)
+	elem.Softmax(f.loglik, f.loglik)
 	total, theta := 0.0, 0.0
 	for j, w := range f.loglik {
 		if w >= 10*0x1p-52 { // negligible ones are left out

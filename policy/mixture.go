@@ -5,6 +5,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
@@ -18,7 +19,7 @@ func GeometricMixture[X comparable](p, ref Distributor[X], a float64) (*Finite[X
 		for y, l := range dst {
 			dst[y] = num.XMulLog(1-a, l) + num.XMulLog(a, ref[y])
 		}
-		return num.LogNormalize(dst, dst)
+		return elem.LogNormalize(dst, dst)
 	})
 }
 
@@ -30,7 +31,7 @@ func ArithmeticMixture[X comparable](p, ref Distributor[X], a float64) (*Finite[
 		for y, l := range dst {
 			dst[y] = num.LogAddExp(lp+l, lref+ref[y])
 		}
-		return num.LogNormalize(dst, dst)
+		return elem.LogNormalize(dst, dst)
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/prefgrad/prefgrad/internal/num"
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // logits is what tells one softmax policy from another: the map from parameters to
@@ -46,7 +46,7 @@ func (n normalized[X]) Distribution(dst []float64, x X) error {
 	if err := n.store(dst, x); err != nil {
 		return err
 	}
-	return checkLogits(dst, num.LogNormalize(dst, dst))
+	return checkLogits(dst, elem.LogNormalize(dst, dst))
 }
 
 // checkLogits returns an error if z, the log of the sum of the exponentials of the
@@ -96,7 +96,7 @@ func (p *softmaxPass[X]) Forward(ctx context.Context, dst []float64, xs []X, ys 
 		p.probs = slices.Grow(p.probs, n)[:at+n]
 		z, err := 0.0, p.policy.logits.store(p.buf, xs[lo])
 		if err == nil {
-			z = num.Softmax(p.probs[at:], p.buf)
+			z = elem.Softmax(p.probs[at:], p.buf)
 			err = checkLogits(p.buf, z)
 		}
 		errs = scoreRun(errs, dst[lo:hi], ys[lo:hi], lo, p.buf, z, err)

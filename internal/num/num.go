@@ -31,65 +31,6 @@ func LogAddExp(a, b float64) float64 {
 	return hi + math.Log1p(math.Exp(lo-hi))
 }
 
-// LogSumExp returns log Σ e^{x[i]}: −Inf for no terms or all terms −Inf, +Inf if a
-// term is +Inf, NaN if a term is NaN.
-func LogSumExp(x []float64) float64 {
-	m := maxOrNaN(x)
-	if math.IsInf(m, 0) || m != m {
-		return m
-	}
-	s := 0.0
-	for _, v := range x {
-		s += math.Exp(v - m)
-	}
-	return m + math.Log(s)
-}
-
-// LogNormalize stores x − log Σ eˣ in dst, which may be x itself, and returns the log
-// of the sum. If the sum is 0, +Inf or NaN, it leaves dst as it was.
-func LogNormalize(dst, x []float64) float64 {
-	z := LogSumExp(x)
-	if math.IsInf(z, 0) || z != z {
-		return z
-	}
-	for i, v := range x {
-		dst[i] = v - z
-	}
-	return z
-}
-
-// Softmax stores eˣ / Σ eˣ in dst, which may be x itself, and returns log Σ eˣ, the same
-// bits as LogSumExp. If the sum is 0, +Inf or NaN, it leaves dst as it was.
-func Softmax(dst, x []float64) float64 {
-	m := maxOrNaN(x)
-	if math.IsInf(m, 0) || m != m {
-		return m
-	}
-	s := 0.0
-	for i, v := range x {
-		e := math.Exp(v - m)
-		dst[i] = e
-		s += e
-	}
-	for i := range dst {
-		dst[i] /= s
-	}
-	return m + math.Log(s)
-}
-
-// maxOrNaN returns the largest term, −Inf if there is none, NaN if one is NaN.
-func maxOrNaN(x []float64) float64 {
-	m := math.Inf(-1)
-	for _, v := range x {
-		if v > m {
-			m = v
-		} else if v != v {
-			return v
-		}
-	}
-	return m
-}
-
 // XMulLog returns p·l with 0·(±Inf) = 0: a term of an expectation of logarithms.
 func XMulLog(p, l float64) float64 {
 	if p == 0 {

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/prefgrad/prefgrad/loss"
 	"github.com/prefgrad/prefgrad/policy"
 	"github.com/prefgrad/prefgrad/train"
@@ -23,7 +25,13 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 		}
 		candidates[i] = &policy.Candidates{Features: f, Ref: logRef[i*responses : (i+1)*responses]}
 	}
-	ref := p.Freeze()
+	table := make([]float64, len(logRef)) // log π_ref of all responses, computed beforehand
+	for i := range prompts {
+		row := table[i*responses : (i+1)*responses]
+		for j := range row {
+			row[j] = logRef[i*responses+j] - floats.LogSumExp(logRef[i*responses:(i+1)*responses])
+		}
+	}
 
 	// The items of a prompt stand together: its pair, then its samples.
 	const items = 2 + k
@@ -57,8 +65,8 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 		for i := range prompts {
 			copy(ys[i*items+2:(i+1)*items], draws.Y[i*k:(i+1)*k])
 		}
-		if err := ref.LogProbs(background, logRefs, xs, ys); err != nil {
-			return err
+		for j, y := range ys {
+			logRefs[j] = table[j/items*responses+y]
 		}
 		if err := pass.Forward(background, logp, xs, ys); err != nil {
 			return err
