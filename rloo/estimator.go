@@ -58,7 +58,8 @@ func (e RegularisedReward) Eval(dst, reward, logp, ref []float64, g Groups) (Sig
 //
 // with the KL as a reward of the tokens that are still to come: the weights of [ReverseKL].
 // That is k1, whatever Penalty says about whole replies; a Penalty other than K1 is an error
-// here. Divide by the number of replies.
+// here. Divide by the number of replies. A group of one has the advantage that Advantage
+// gives it, and a KL without a baseline.
 //
 // reward and seq have an element for each reply and may be the same slice; dst, logp and ref
 // have one for each token of l, and dst may be either. The rest is as for Eval.
