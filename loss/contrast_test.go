@@ -166,3 +166,29 @@ func TestContrastParams(t *testing.T) {
 		assert.PanicsWithValue(t, "loss: Contrast without Score or Link", func() { l.Eval(loss.PairsOut{}, b) })
 	}
 }
+
+// linear is the link z itself, whose values may cancel.
+type linear struct{}
+
+func (linear) Link(value, slope, z []float64) {
+	copy(value, z)
+	for i := range slope {
+		slope[i] = 1
+	}
+}
+
+func (linear) Check() error { return nil }
+
+// A loss is not lost beside much larger ones of other blocks, before or after it, that cancel.
+func TestSumOfLossesThatCancel(t *testing.T) {
+	l := loss.Contrast{Score: loss.LogRatio{}, Link: linear{}, Beta: 1}
+	for _, at := range [][3]int{{0, 300, 600}, {300, 0, 600}, {600, 0, 300}} {
+		b := loss.Pairs{
+			Chosen: make([]float64, manyPairs), Rejected: make([]float64, manyPairs),
+			RefChosen: make([]float64, manyPairs), RefRejected: make([]float64, manyPairs),
+		}
+		b.Chosen[at[0]], b.Chosen[at[1]], b.Chosen[at[2]] = 1, 1e17, -1e17
+		_, total := eval(t, l, b)
+		assert.Equal(t, 1.0, total.Sum)
+	}
+}
