@@ -1,9 +1,6 @@
 package rloo
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Advantage turns the rewards of groups of samples into advantages, the weights of
 // ∇ log π(yᵢ) in an estimate of a gradient.
@@ -111,16 +108,18 @@ func extent(field string, v []float64, at int) (least, most float64, err error) 
 	if len(v) == 0 {
 		return 0, 0, nil
 	}
+	// Without branches on the data, which nobody could predict: NaN and ±Inf get through to
+	// the end.
 	least, most = v[0], v[0]
+	for _, x := range v {
+		least, most = min(least, x), max(most, x)
+	}
+	if isFinite(least) && isFinite(most) {
+		return least, most, nil
+	}
 	for i, x := range v {
-		if !(math.Abs(x) <= math.MaxFloat64) {
+		if !isFinite(x) {
 			return 0, 0, fmt.Errorf("rloo: %s[%d] = %v, must be finite", field, at+i, x)
-		}
-		if x < least {
-			least = x
-		}
-		if x > most {
-			most = x
 		}
 	}
 	return least, most, nil
