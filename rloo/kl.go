@@ -20,7 +20,7 @@ import (
 type KLValue uint8
 
 const (
-	// K1 is ℓ: unbiased, negative half of the time.
+	// K1 is ℓ: unbiased, of either sign.
 	K1 KLValue = iota + 1
 	// K2 is ½ℓ²: never negative, biased; exact to second order near π_ref.
 	K2
