@@ -40,6 +40,9 @@ func freshTerms(p learner, ref policy.Sampler[x, int], reward train.RewardFunc[x
 		"REBEL":                   &train.REBEL[x, int]{Policy: p, Ref: ref, Reward: reward, K: 2, Eta: 0.7, Beta: 0.1},
 		"PPO": &train.PolicyGradient[x, int]{
 			Policy: p, Ref: ref, Reward: reward, K: 3, Advantage: rloo.RLOO{}, Beta: 0.2, Loss: loss.PPO{ClipLow: 0.01, ClipHigh: 0.01, By: loss.SumTokens}},
+		"RLOO, budget": &train.PolicyGradient[x, int]{
+			Policy: p, Ref: ref, Reward: reward, K: 3, Advantage: rloo.RLOO{}, Loss: loss.Reinforce{By: loss.SumTokens},
+			Control: &rloo.Dual{Budget: 0.01, Rate: 2, Lambda: 0.1}},
 		"GRPO": &train.PolicyGradient[x, int]{
 			Policy: p, Ref: ref, Reward: reward, K: 4, Advantage: rloo.Standardised{}, Loss: loss.GRPO{ClipLow: 0.2, ClipHigh: 0.2, Beta: 0.04},
 			Importance: &sampler.Importance{Max: 2}},
@@ -331,7 +334,7 @@ func TestFreshDescribe(t *testing.T) {
 		"REBEL":                   "K=2 Eta=0.7 Beta=0.1",
 		"best of n":               "N=3",
 		"Nash-MD":                 "K=2 Beta=0.2",
-		"PPO":                     "K=3 Advantage=rloo.RLOO{} Beta=0.2 Loss=loss.PPO{ClipLow:0.01, ClipHigh:0.01, Dual:0, By:0x1} Importance=<nil>",
+		"PPO":                     "K=3 Advantage=rloo.RLOO{} Beta=0.2 Loss=loss.PPO{ClipLow:0.01, ClipHigh:0.01, Dual:0, By:0x1} Control=<nil><nil> Importance=<nil>",
 	} {
 		assert.Equal(t, text, allTerms(p, ref)[name].(train.Describer).Describe(), name)
 	}

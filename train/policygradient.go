@@ -36,7 +36,8 @@ import (
 // of π from π_old, and at the first update on a batch "objective/scores",
 // "objective/rlhf_reward" (less the KL), "frac_failed", "frac_reward_zero_std" (groups without
 // a signal), with a Ref "objective/kl" with its standard error, and with Importance
-// "importance/ess" and "importance/clipped" as shares. It is not safe for concurrent use.
+// "importance/ess" and "importance/clipped" as shares; with Control, "beta". It is not safe for
+// concurrent use.
 type PolicyGradient[X, Y any] struct {
 	Policy    policy.Learner[X, Y]
 	Ref       policy.Policy[X, Y] // for Beta, and for losses with a reference; else nil
@@ -46,11 +47,17 @@ type PolicyGradient[X, Y any] struct {
 	Beta      float64 // finite, not negative
 	Loss      loss.PolicyGradient
 
+	// Control moves β, by the KL of the replies drawn for a batch, in place of Beta: rloo.Adaptive
+	// or rloo.Dual. Its state is part of a checkpoint. One of another package must be an
+	// encoding.BinaryMarshaler and BinaryUnmarshaler. Nil: β is Beta.
+	Control rloo.Controller
+
 	Importance *sampler.Importance // nil: the draws are those of the policy
 
 	pass    policy.Pass[X, Y]
 	kept    kept[ratedReplies[X, Y]]
 	tally   tally
+	control klControl
 	logp, w []float64
 }
 
@@ -61,7 +68,10 @@ type ratedReplies[X, Y any] struct {
 	rated
 }
 
-var _ Describer = (*PolicyGradient[int, int])(nil)
+var (
+	_ Stateful  = (*PolicyGradient[int, int])(nil)
+	_ Describer = (*PolicyGradient[int, int])(nil)
+)
 
 // Accumulate implements [Term].
 func (t *PolicyGradient[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
@@ -112,8 +122,11 @@ func (t *PolicyGradient[X, Y]) check(b *Batch[X, Y]) error {
 		return errors.New("train: PolicyGradient needs an Advantage and a Loss")
 	case t.K < 1:
 		return fmt.Errorf("train: PolicyGradient.K = %d, must be at least 1", t.K)
-	case t.Beta != 0 && t.Ref == nil:
-		return errors.New("train: PolicyGradient.Beta without Ref")
+	case (t.Beta != 0 || t.Control != nil) && t.Ref == nil:
+		return errors.New("train: PolicyGradient.Beta or Control without Ref")
+	}
+	if err := checkControl("PolicyGradient", t.Control, t.Beta); err != nil {
+		return err
 	}
 	if err := checkWhole(b, t.Loss, loss.IsCoupled(t.Loss)); err != nil {
 		return err
@@ -160,16 +173,17 @@ func (t *PolicyGradient[X, Y]) advance(ctx context.Context, d *ratedReplies[X, Y
 		if err := t.Ref.LogProbs(ctx, d.Ref, d.xs, d.ys); err != nil {
 			return fmt.Errorf("reference: %w", rowErrorAt(b, err, d.at, t.K))
 		}
-		if err := divergence(&d.rated, d.Old, d.Ref, b, t.K, m); err != nil {
+		if err := divergence(&d.rated, &t.control, d.Old, d.Ref, b, t.K, m); err != nil {
 			return err
 		}
 	}
 	d.Advantage = resize(d.Advantage, n)
-	signal, err := rloo.RegularisedReward{Advantage: t.Advantage, Beta: t.Beta}.Eval(d.Advantage, d.reward, d.Old, d.Ref, d.groups)
+	beta := coefficient(t.Beta, t.Control)
+	signal, err := rloo.RegularisedReward{Advantage: t.Advantage, Beta: beta}.Eval(d.Advantage, d.reward, d.Old, d.Ref, d.groups)
 	if err != nil {
 		return err
 	}
-	d.report(signal, t.Beta, m)
+	d.report(signal, beta, t.Control, m)
 	if t.Importance == nil {
 		return nil
 	}
@@ -187,5 +201,17 @@ func (t *PolicyGradient[X, Y]) advance(ctx context.Context, d *ratedReplies[X, Y
 
 // Describe implements [Describer].
 func (t *PolicyGradient[X, Y]) Describe() string {
-	return fmt.Sprintf("K=%d Advantage=%#v Beta=%v Loss=%#v Importance=%+v", t.K, t.Advantage, t.Beta, t.Loss, t.Importance)
+	return fmt.Sprintf("K=%d Advantage=%#v Beta=%v Loss=%#v Control=%T%+v Importance=%+v", t.K, t.Advantage, t.Beta, t.Loss, t.Control, t.Control, t.Importance)
 }
+
+// EndStep implements [Stateful]: it moves β.
+func (t *PolicyGradient[X, Y]) EndStep(*Metrics) error { return t.control.endStep(t.Control) }
+
+// State implements [Stateful]: that of Control.
+func (t *PolicyGradient[X, Y]) State() []byte {
+	state, _ := controlState(t.Control) // which check has tried
+	return state
+}
+
+// Restore implements [Stateful].
+func (t *PolicyGradient[X, Y]) Restore(state []byte) error { return restoreControl(t.Control, state) }

@@ -187,7 +187,7 @@ func TestPolicyGradientErrors(t *testing.T) {
 	for want, set := range map[string]func(g *train.PolicyGradient[x, int]){
 		"PolicyGradient needs an Advantage and a Loss":          func(g *train.PolicyGradient[x, int]) { g.Advantage = nil },
 		"PolicyGradient.K = 0, must be at least 1":              func(g *train.PolicyGradient[x, int]) { g.K = 0 },
-		"PolicyGradient.Beta without Ref":                       func(g *train.PolicyGradient[x, int]) { g.Ref = nil },
+		"PolicyGradient.Beta or Control without Ref":            func(g *train.PolicyGradient[x, int]) { g.Ref = nil },
 		"RegularisedReward.Beta = -1":                           func(g *train.PolicyGradient[x, int]) { g.Beta = -1 },
 		"rloo.Whitened looks at the whole batch":                func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.Whitened{} },
 		"rloo.GPG looks at the whole batch":                     func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.GPG{} },
@@ -205,7 +205,7 @@ func TestPolicyGradientErrors(t *testing.T) {
 		assert.ErrorContains(t, err, "train: step 1: ")
 		assert.ErrorContains(t, err, want)
 	}
-	assert.Equal(t, "K=2 Advantage=rloo.RLOO{} Beta=0.1 Loss=loss.Reinforce{By:0x1} Importance=<nil>", base.Describe())
+	assert.Equal(t, "K=2 Advantage=rloo.RLOO{} Beta=0.1 Loss=loss.Reinforce{By:0x1} Control=<nil><nil> Importance=<nil>", base.Describe())
 	base.Importance = &sampler.Importance{Max: 2}
 	assert.Contains(t, base.Describe(), "Importance=&{Min:0 Max:2 Mask:false SelfNormalise:false}")
 }

@@ -47,8 +47,9 @@ func keep[T any](v []T, at []int) []T {
 	return v[:len(at)]
 }
 
-// divergence reports the KL of replies that were drawn, whose log-ratios have to be finite.
-func divergence[X, Y any](d *rated, logp, ref []float64, b *Batch[X, Y], k int, m *Metrics) error {
+// divergence reports the KL of replies that were drawn, whose log-ratios have to be finite, and
+// notes it for a controller.
+func divergence[X, Y any](d *rated, c *klControl, logp, ref []float64, b *Batch[X, Y], k int, m *Metrics) error {
 	d.ratio = resize(d.ratio, len(ref))
 	for i, lp := range logp {
 		if notFinite(ref[i]) {
@@ -65,13 +66,17 @@ func divergence[X, Y any](d *rated, logp, ref []float64, b *Batch[X, Y], k int, 
 		}
 	}
 	m.Estimate("objective/kl", kl)
+	c.measure(kl)
 	return nil
 }
 
 // report reports on the rewards, less the KL that divergence has found.
-func (d *rated) report(s rloo.Signal, beta float64, m *Metrics) {
+func (d *rated) report(s rloo.Signal, beta float64, c rloo.Controller, m *Metrics) {
+	if c != nil {
+		m.Set("beta", beta)
+	}
 	total := sum(d.reward)
-	if beta != 0 {
+	if beta != 0 && len(d.ratio) == len(d.reward) {
 		total -= beta * sum(d.ratio)
 	}
 	m.Mean("objective/rlhf_reward", total, len(d.reward))

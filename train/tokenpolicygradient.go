@@ -40,6 +40,7 @@ type TokenPolicyGradient struct {
 	Advantage rloo.Advantage
 	Beta      float64 // finite, not negative
 	Loss      loss.PolicyGradient
+	Control   rloo.Controller // moves β in place of Beta, as for PolicyGradient; it needs Ref
 
 	// ExactKL takes the KL of the whole distributions after each prefix in place of that of the
 	// tokens drawn (rloo.SequenceSum): the same gradient in expectation, with less variance. The
@@ -58,6 +59,8 @@ type TokenPolicyGradient struct {
 	pass, ref policy.TokenPass
 	kept      kept[tokenReplies]
 	tally     tally
+	control   klControl
+	beta      float64 // of the batch
 	roll      policy.Rollout
 	stats, w  policy.TokenStats
 	seq       []float64
@@ -73,6 +76,7 @@ type tokenReplies struct {
 
 var (
 	_ Term[[]int32, []int32] = (*TokenPolicyGradient)(nil)
+	_ Stateful               = (*TokenPolicyGradient)(nil)
 	_ Describer              = (*TokenPolicyGradient)(nil)
 )
 
@@ -133,6 +137,8 @@ func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
 		return fmt.Errorf("train: TokenPolicyGradient.K = %d, must be at least 1", t.K)
 	case t.Beta != 0 && t.Ref == nil && !t.ExactKL:
 		return errors.New("train: TokenPolicyGradient.Beta without Ref or ExactKL")
+	case t.Control != nil && t.Ref == nil:
+		return errors.New("train: TokenPolicyGradient.Control without Ref")
 	case !(per >= 0) || notFinite(per):
 		return fmt.Errorf("train: TokenPolicyGradient.TokensPerReply = %v, must be positive and finite, or 0 for 1", per)
 	case t.TokenMean && per != 0:
@@ -143,6 +149,9 @@ func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
 		return errors.New("train: TokenPolicyGradient.WholeReplies without Importance")
 	case t.TokenMean && b.Len() != b.Rows:
 		return fmt.Errorf("train: TokenPolicyGradient.TokenMean cannot be accumulated from %d of %d rows", b.Len(), b.Rows)
+	}
+	if err := checkControl("TokenPolicyGradient", t.Control, t.Beta); err != nil {
+		return err
 	}
 	if err := checkWhole(b, t.Loss, loss.IsCoupled(t.Loss)); err != nil {
 		return err
@@ -190,16 +199,28 @@ func (t *TokenPolicyGradient) exactKL(d *tokenReplies, div float64, m *Metrics) 
 		if w.KL[p] != 0 {
 			total += kl
 		}
-		w.KL[p] *= t.Beta / div
-		t.w.LogProb[p] += w.LogProb[p] * t.Beta / div
+		w.KL[p] *= t.beta / div
+		t.w.LogProb[p] += w.LogProb[p] * t.beta / div
 	}
 	t.w.KL = w.KL
-	m.Sum("loss", total*t.Beta/div)
+	m.Sum("loss", total*t.beta/div)
 	return nil
 }
 
 // Describe implements [Describer].
 func (t *TokenPolicyGradient) Describe() string {
-	return fmt.Sprintf("K=%d Advantage=%#v Beta=%v Loss=%#v ExactKL=%v Entropy=%v MaskTruncated=%v TokensPerReply=%v TokenMean=%v Importance=%+v WholeReplies=%v",
-		t.K, t.Advantage, t.Beta, t.Loss, t.ExactKL, t.Entropy, t.MaskTruncated, t.TokensPerReply, t.TokenMean, t.Importance, t.WholeReplies)
+	return fmt.Sprintf("K=%d Advantage=%#v Beta=%v Loss=%#v Control=%T%+v ExactKL=%v Entropy=%v MaskTruncated=%v TokensPerReply=%v TokenMean=%v Importance=%+v WholeReplies=%v",
+		t.K, t.Advantage, t.Beta, t.Loss, t.Control, t.Control, t.ExactKL, t.Entropy, t.MaskTruncated, t.TokensPerReply, t.TokenMean, t.Importance, t.WholeReplies)
 }
+
+// EndStep implements [Stateful]: it moves β.
+func (t *TokenPolicyGradient) EndStep(*Metrics) error { return t.control.endStep(t.Control) }
+
+// State implements [Stateful]: that of Control.
+func (t *TokenPolicyGradient) State() []byte {
+	state, _ := controlState(t.Control) // which check has tried
+	return state
+}
+
+// Restore implements [Stateful].
+func (t *TokenPolicyGradient) Restore(state []byte) error { return restoreControl(t.Control, state) }

@@ -75,11 +75,12 @@ func (t *TokenPolicyGradient) advance(ctx context.Context, d *tokenReplies, b *B
 		if err := t.ref.Forward(ctx, policy.TokenStats{LogProb: d.Ref}, d.tokens); err != nil {
 			return fmt.Errorf("reference: %w", rowErrorAt(b, err, d.at, t.K))
 		}
-		if err := divergence(&d.rated, replySums(d.tokens, d.Old), replySums(d.tokens, d.Ref), b, t.K, m); err != nil {
+		if err := divergence(&d.rated, &t.control, replySums(d.tokens, d.Old), replySums(d.tokens, d.Ref), b, t.K, m); err != nil {
 			return err
 		}
 	}
-	e := rloo.RegularisedReward{Advantage: t.Advantage, Beta: t.Beta}
+	t.beta = coefficient(t.Beta, t.Control)
+	e := rloo.RegularisedReward{Advantage: t.Advantage, Beta: t.beta}
 	if t.ExactKL {
 		e.Beta = 0
 	}
@@ -88,11 +89,7 @@ func (t *TokenPolicyGradient) advance(ctx context.Context, d *tokenReplies, b *B
 	if err != nil {
 		return t.located(b, err, d)
 	}
-	beta := t.Beta
-	if t.Ref == nil {
-		beta = 0
-	}
-	d.report(signal, beta, m)
+	d.report(signal, t.beta, t.Control, m)
 	if t.Importance == nil {
 		return nil
 	}
