@@ -92,3 +92,13 @@ func TestClusters(t *testing.T) {
 		}
 	}
 }
+
+// TestProfileEnds has samples beyond both ends of what the profile covers.
+func TestProfileEnds(t *testing.T) {
+	points := object(t, ratios("policy", -9, 0, 0, 60))["profile"].([]any)
+	require.Len(t, points, 129)
+	assert.Equal(t, math.Exp(-8), float(t, points, 0, "n"))
+	assert.Equal(t, 0.75, float(t, points, 0, "p"))
+	assert.Equal(t, math.Exp(56), float(t, points, 128, "n"))
+	assert.Equal(t, 0.25, float(t, points, 128, "p"))
+}

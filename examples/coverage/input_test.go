@@ -80,6 +80,9 @@ func TestBadPairs(t *testing.T) {
 		{"nested text", `{"prompt":1,"chosen":{"logp":"x"}}`, `chosen.logp: want a number, have "x"`},
 		{"flat text", `{"prompt":1,"ref_rejected_logps":"x"}`, `ref_rejected_logps: want a number, have "x"`},
 		{"both forms", `{"prompt":1,"chosen":{"logp":-1},"chosen_logps":-1}`, "chosen_logps: given twice"},
+		{"both forms of ref", `{"prompt":1,"rejected":{"ref_logp":-1},"ref_rejected_logps":-1}`, "ref_rejected_logps: given twice"},
+		{"both forms of length", `{"prompt":1,"rejected_length":0,"rejected":{"length":0}}`, "rejected.length: given twice"},
+		{"both forms of features", `{"prompt":1,"chosen_features":[0],"chosen":{"features":[0]}}`, "chosen.features: given twice"},
 		{"impossible", `{"prompt":1,"chosen":{"logp":-1,"ref_logp":"-Infinity"},"rejected":{"logp":-1,"ref_logp":-1}}`, "chosen.ref_logp: -Infinity"},
 		{"half the features", `{"prompt":1,"chosen":{"logp":-1,"ref_logp":-1,"features":[1]},"rejected":{"logp":-1,"ref_logp":-1}}`, "features: of one reply only"},
 	} {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/prefgrad/prefgrad/coverage"
 )
 
 // TestShards reads lines in one pass, and in parts that are merged. Long enough for several
@@ -18,7 +20,7 @@ func TestShards(t *testing.T) {
 	var lines []string
 	for i, line := range strings.SplitAfter(newWorld(2, 1).lines(rng, 1200, 5, "policy", "ref"), "\n") {
 		if i%3 == 0 {
-			line = strings.Replace(line, "}", `,"features":[`+[]string{"0,1", "2,0.5", "1,1"}[rng.IntN(3)]+"]}", 1)
+			line = strings.Replace(line, "}", `,"length":12,"features":[`+[]string{"0,1", "2,0.5", "1,1"}[rng.IntN(3)]+"]}", 1)
 		}
 		if i%100 == 0 {
 			line += "bad\n"
@@ -40,8 +42,20 @@ func TestShards(t *testing.T) {
 		require.NoError(t, json.Unmarshal(b.Bytes(), &v))
 		return v
 	}
-	want := decoded(audited(lines))
-	require.Equal(t, 6000.0, at(want, "n", "policy"))
+	// What is extreme comes last.
+	lines = append(lines, `{"prompt":"last","logp":-1,"ref_logp":-12.5,"from":"policy","length":9000}`+"\n")
+	last := pair{prompt: []byte("0"), from: coverage.FromRef, chosen: reply{logp: -1, ref: -9.5, length: -1}, rejected: reply{logp: -1, ref: -1, length: -1}}
+	page := func(a *audit) string {
+		r, err := a.result(c)
+		require.NoError(t, err)
+		var b strings.Builder
+		require.NoError(t, r.text(&b, "lines", c))
+		return b.String()
+	}
+	single := audited(lines)
+	require.NoError(t, single.addPair(&last))
+	want := decoded(single)
+	require.Equal(t, 6001.0, at(want, "n", "policy"))
 	require.Equal(t, 121.0, at(want, "n", "skipped"))
 	require.NotNil(t, want["features"])
 	for _, shards := range []int{2, 3} {
@@ -52,9 +66,14 @@ func TestShards(t *testing.T) {
 			if k == shards-1 {
 				end = len(lines)
 			}
-			require.NoError(t, whole.merge(audited(lines[k*size:end])))
+			part := audited(lines[k*size : end])
+			if k == shards-1 {
+				require.NoError(t, part.addPair(&last))
+			}
+			require.NoError(t, whole.merge(part))
 		}
 		close(t, want, decoded(whole), "")
+		assert.Equal(t, page(single), page(whole))
 	}
 }
 

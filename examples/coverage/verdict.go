@@ -69,6 +69,8 @@ func distant(r *result, c *config) finding {
 	switch {
 	case float64(f.kl.Lo) > c.MaxKL && r.certified() && f.prompts >= c.MinPrompts:
 		return finding{addOnlineKL, what + fmt.Sprintf(", above the limit of %g", c.MaxKL)}
+	case float64(f.kl.Lo) > c.MaxKL:
+		return finding{unreliable, what + fmt.Sprintf(", which is above the limit of %g if it can be trusted", c.MaxKL)}
 	case float64(f.kl.Hi) <= c.MaxKL:
 		return finding{offline, what + fmt.Sprintf(", below the limit of %g", c.MaxKL)}
 	}
@@ -90,6 +92,8 @@ func beyond(r *result, c *config) finding {
 	switch {
 	case float64(p.Lo) > c.MaxShare && r.certified() && r.facts.prompts >= c.MinPrompts:
 		return finding{addOnlineKL, what + fmt.Sprintf(", above the limit of %s", percent(number(c.MaxShare)))}
+	case float64(p.Lo) > c.MaxShare:
+		return finding{unreliable, what + fmt.Sprintf(", which is above the limit of %s if it can be trusted", percent(number(c.MaxShare)))}
 	case float64(p.Hi) <= c.MaxShare:
 		return finding{offline, what + fmt.Sprintf(", below the limit of %s", percent(number(c.MaxShare)))}
 	}

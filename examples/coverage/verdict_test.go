@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -33,8 +34,19 @@ func heavy(prompts int) string {
 	return b.String()
 }
 
+// common5 returns lines of samples of the reference, five to a prompt: one of them has the
+// weight 5, the others 0.
+func common5(prompts int) string {
+	var b strings.Builder
+	for x := range prompts {
+		fmt.Fprintf(&b, `{"prompt":%d,"logp":%v,"ref_logp":-7,"from":"ref"}`+"\n", x, math.Log(5)-7)
+		b.WriteString(strings.Repeat(fmt.Sprintf(`{"prompt":%d,"logp":"-Infinity","ref_logp":-7,"from":"ref"}`+"\n", x), 4))
+	}
+	return b.String()
+}
+
 func TestVerdict(t *testing.T) {
-	near := newWorld(5, 0.5)
+	near, farther := newWorld(5, 0.5), &world{policy: [][]float64{{1}}, ref: [][]float64{{math.Exp(-6)}}}
 	sample := func(w *world, prompts int, sources ...string) string {
 		return w.lines(rand.New(rand.NewPCG(8, 8)), prompts, 4, sources...)
 	}
@@ -57,11 +69,17 @@ func TestVerdict(t *testing.T) {
 		{"few prompts", sample(near, 9, "policy"), []string{"-max-share", "0.5"}, "unreliable", []string{"9 prompts: intervals need at least 10"}},
 		{"enough prompts", sample(near, 9, "policy"), []string{"-max-share", "0.5", "-min-prompts", "5"}, "offline", []string{"below", "below"}},
 		{"far, few prompts", sample(near, 9, "policy"), []string{"-max-kl", "0"}, "unreliable", []string{"which side of the limit of 0", "9 prompts"}},
+		{"surely far, few prompts", sample(farther, 9, "policy"), nil, "unreliable", []string{"6.00 [6.00, 6.00] nats, which is above the limit of 2 if it can be trusted", "100% [90%, 100%]", "9 prompts"}},
+		{"surely far", sample(farther, 10, "policy"), nil, "add-online-kl", []string{"6.00 [6.00, 6.00]", "above the limit of 10%"}},
+		{"all beyond", sample(farther, 10, "policy"), []string{"-max-kl", "7", "-max-share", "0.95"}, "unreliable", []string{"100% [91%, 100%]"}},
 		{"one prompt", same(1, 50, "policy"), nil, "unreliable", []string{"KL(π‖π_ref) is 0 [no interval]", "[no interval]", "1 prompt: intervals need"}},
 		{"one sample", good, nil, "unreliable", []string{"1.00 [no interval]", "0% [no interval]", "1 prompt"}},
 		{"one sample of ref", strings.Replace(good, "policy", "ref", 1), nil, "unreliable", []string{"no interval", "no interval", "1 prompt", "k̂ cannot be fitted: too few of the weights of the 1 sample", "are worth 1.00"}},
 		{"outside", good + `{"prompt":1,"logp":-1,"ref_logp":"-Infinity","from":"policy"}`, nil, "add-online-kl", []string{"is infinite"}},
 		{"heavy weights", heavy(400), nil, "unreliable", []string{"", "", "k̂ = ", "are worth"}},
+		{"heavy weights, above the limit", heavy(400), []string{"-max-kl", "0.5"}, "unreliable", []string{"", "", "k̂ = ", "are worth"}},
+		{"common weights", common5(40), []string{"-max-kl", "1"}, "add-online-kl", []string{"KL(π‖π_ref) is 1.61 [1.61, 1.61] nats, by importance weights, above the limit of 1"}},
+		{"another temperature", strings.ReplaceAll(smooth(100, 2, 0.5), `"ref_logp":0`, `"ref_logp":-0.3`), nil, "unreliable", []string{"the importance weights have the mean 1.40 [1.29, 1.51]"}},
 		{"worth little", sample(near, 200, "policy", "ref"), []string{"-min-ess", "1000"}, "unreliable", []string{"fewer than 1000"}},
 		{"no samples of the reference", strings.ReplaceAll(same(20, 8, "ref"), `"logp":-`, `"logp":-9`), nil, "unreliable", []string{"0% [0%, 88%]", "are worth 20.0", "the importance weights have the mean 0.13"}},
 		{"none possible", strings.ReplaceAll(strings.ReplaceAll(same(20, 8, "ref"), `,"logp":0`, `,"logp":-0`), `,"logp":-`, `,"logp":"-Infinity","was":-`), nil,
