@@ -129,6 +129,13 @@ func TestComponents(t *testing.T) {
 	assert.InDelta(t, math.Sqrt((3.5+1)/10), c.SE(8, 10), 1e-15, "twice k halves what is within")
 	assert.InDelta(t, math.Sqrt((3.5+2)/20), c.SE(4, 20), 1e-15, "twice the prompts halve all")
 
+	// Three groups of each prompt: variances 9 and 12, means 3 and 5.
+	three := rloo.Components{K: 1}
+	require.NoError(t, three.Add([]float64{0}, []float64{3}, []float64{6}))
+	require.NoError(t, three.Add([]float64{3}, []float64{3}, []float64{9}))
+	within, between = three.Variance()
+	assert.Equal(t, []float64{10.5, 2 - 10.5/3}, []float64{within, between})
+
 	// Two prompts that do not differ: what is between comes out negative, and counts as 0.
 	same := rloo.Components{K: 1}
 	require.NoError(t, same.Add([]float64{-1}, []float64{1}))
