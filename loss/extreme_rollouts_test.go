@@ -89,7 +89,20 @@ func TestPolicyGradientImpossibleToken(t *testing.T) {
 	b.Old = []float64{-inf}
 	_, err = loss.DAPO{ClipLow: 0.2, ClipHigh: 0.2}.Eval(loss.RolloutsOut{}, b)
 	inputError(t, err, "Old", 0, -inf)
-	// Both signs of infinity in one reply have no sum.
+	// Infinite losses of both signs have no sum, in two replies,
+	b = replyOf([]float64{0, 0}, []float64{1, -1})
+	b.Layout = loss.Layout{Begin: []int{0, 1, 2}, Prompt: []int{0, 0}}
+	b.LogProb = []float64{-inf, -inf}
+	_, err = loss.Reinforce{By: loss.SumTokens}.Eval(loss.RolloutsOut{}, b)
+	inputError(t, err, "LogProb", 1, -inf)
+	// nor have derivatives, of a ratio and of π_ref/π;
+	b = replyOf([]float64{0}, []float64{-1})
+	b.LogProb, b.Old, b.Ref = []float64{-2000}, []float64{-4000}, []float64{-1}
+	_, err = loss.GRPO{ClipLow: 0.2, ClipHigh: 0.2, Beta: 1}.Eval(loss.RolloutsOut{}, b)
+	inputError(t, err, "LogProb", 0, -2000)
+	_, err = loss.PolicyTerms{{1, loss.DAPO{ClipLow: 0.2, ClipHigh: 0.2}}, {1, loss.ForwardKLTerm{Beta: 1, By: loss.SumTokens}}}.Eval(rolloutsOut(b), b)
+	inputError(t, err, "LogProb", 0, -2000)
+	// nor has one reply.
 	b = replyOf([]float64{0, 0}, []float64{1, -1})
 	b.LogProb = []float64{-inf, -inf}
 	_, err = loss.Reinforce{By: loss.SumTokens}.Eval(loss.RolloutsOut{}, b)

@@ -217,6 +217,7 @@ func TestPolicyGradientNilDestinations(t *testing.T) {
 func FuzzPolicyGradient(f *testing.F) {
 	f.Add(-1.0, -2.0, -3.0, -2.5, 1.0, -1.0, 0.5)
 	f.Add(-1e5, -9e4, -1e-300, -1e5, -1e9, 0.0, 0.0)
+	f.Add(-1250.0, -9e4, 0.5, -11111.1, -1e8, -68.0, -65.0) // derivatives of both signs that are infinite
 	f.Add(1e300, -1e300, 0.0, -700.0, 1e-300, 1e300, 1e300)
 	f.Fuzz(func(t *testing.T, a, b, c, old, adv, other, weight float64) {
 		for _, v := range []float64{a, b, c, old, adv, other, weight} {

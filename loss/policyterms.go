@@ -62,6 +62,9 @@ func (l PolicyTerms) Eval(dst RolloutsOut, b Rollouts) (RolloutsTotal, error) {
 	if t.Sum != t.Sum {
 		return RolloutsTotal{}, &InputError{"LogProb", 0, b.LogProb[0], "the terms have infinite losses of both signs"}
 	}
+	if p := undefined(dst.LogProb); p >= 0 {
+		return RolloutsTotal{}, &InputError{"LogProb", p, b.LogProb[p], noSlope}
+	}
 	return t, nil
 }
 
