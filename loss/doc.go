@@ -42,6 +42,23 @@
 //
 // docs/losses.md has all of them in one table, with what each optimises and where it fails.
 //
+// # Policy gradients
+//
+// A [PolicyGradient] takes [Rollouts], replies drawn from an older policy π_old with an advantage
+// A_t at each token, and is a [Ratio], which says what stands for π/π_old, and a [Gain], which
+// says what it is worth, or a [Factor], by which A_t·log π is multiplied:
+//
+//	Σᵢ Σ_t scaleᵢ·Weight_t·loss(ρ_t, A_t)                   [Surrogate]
+//	−Σᵢ Σ_t scaleᵢ·Weight_t·sg(c(ρ_t, A_t))·A_t·log π_t     [Detached]
+//
+// where sg(·) is held while differentiating, and scale by the [Aggregation] 1 or 1/|y|. Of the
+// first kind are [PPO], [RLOO], [GRPO], [DrGRPO], [DAPO], [GSPO], [GSPOToken], [LUSPO], [GMPO] and
+// [SAPO]; of the second [Reinforce], [CISPO] and [VESPO]. [KLCov] adds a penalty on chosen tokens, and
+// [ClipCov] and the masks ([TokenMask]) take tokens away before a loss sees them. [ReverseKLTerm],
+// [ForwardKLTerm] and [EntropyBonus] are terms, and [PolicyTerms] adds them. [AStarPO] and
+// [REBEL] are regressions, [ValueLoss] is that of a value function. Advantages come from package
+// rloo. Where clipping and the like have a bias, the type says so.
+//
 // # Conventions
 //
 // Batches are structures of slices. Destinations come first, are owned by the caller,
