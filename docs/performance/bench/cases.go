@@ -54,7 +54,7 @@ var sizes = []group{
 	{"logprob/", func(o options) ([]benchmark, error) {
 		var all []benchmark
 		for v := 100; v <= 1_000_000; v *= 10 {
-			all = append(all, logprob(o, max(1, 1_000_000/v), v)...)
+			all = append(all, logprob(o, 16, v)...)
 		}
 		return all, nil
 	}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -27,19 +28,28 @@ func jsonl(o options) ([]benchmark, error) {
 }
 
 func preferences(file string) ([]byte, error) {
-	if file != "" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		return io.ReadAll(f)
+	if file == "" {
+		return madeUp(), nil
 	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// madeUp is preference pairs of about a kilobyte each.
+func madeUp() []byte {
 	var text bytes.Buffer
-	words := strings.Repeat("so it goes on, word after word, with a \\\"quotation\\\" and a line\\n ", 8)
+	lines := json.NewEncoder(&text)
+	words := strings.Repeat("so it goes on, word after word, with a \"quotation\" and a line\n ", 8)
 	for i := range 20_000 {
-		fmt.Fprintf(&text, `{"prompt":"\n\nHuman: question %d, %s\n\nAssistant:","chosen":" %s","rejected":" no, %s"}`+"\n",
-			i, words[:50+i%200], words[:100+i*7%350], words[:100+i*13%350])
+		_ = lines.Encode(map[string]string{ // a buffer takes everything
+			"prompt":   fmt.Sprintf("\n\nHuman: question %d, %s\n\nAssistant:", i, words[:50+i%200]),
+			"chosen":   " " + words[:100+i*7%350],
+			"rejected": " no, " + words[:100+i*13%350],
+		})
 	}
-	return text.Bytes(), nil
+	return text.Bytes()
 }

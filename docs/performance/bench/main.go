@@ -34,7 +34,8 @@ type result struct {
 	N         int     `json:"n"`
 	NsPerItem float64 `json:"ns_per_item"`
 	Threads   int     `json:"threads"`
-	Allocs    float64 `json:"allocs"` // of one call
+	Allocs    float64 `json:"allocs"`            // of one call
+	Scaling   bool    `json:"scaling,omitempty"` // measured with -scaling
 }
 
 func main() {
@@ -55,12 +56,16 @@ func run(args []string, stdout, stderr io.Writer) error {
 	level := flags.String("level", cpu.Best.String(), "instructions of the kernels: go, avx2 or avx512")
 	scaling := flags.Bool("scaling", false, "measure over sizes from small to large instead")
 	file := flags.String("data", "", "preference JSONL to read; none: made up")
+	data := flags.String("write-data", "", "write made-up preference JSONL to `file` and stop")
 	budget := flags.Duration("budget", time.Second, "time for each case")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 || *threads < 1 {
 		return fmt.Errorf("usage: bench [flags], -threads at least 1")
+	}
+	if *data != "" {
+		return os.WriteFile(*data, madeUp(), 0o644)
 	}
 	if err := setLevel(*level); err != nil {
 		return err
@@ -86,7 +91,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", b.name, err)
 			}
-			r.Threads = *threads
+			r.Threads, r.Scaling = *threads, *scaling
 			if err := write(stdout, r, *asJSON); err != nil {
 				return err
 			}
