@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -50,6 +51,7 @@ func TestShards(t *testing.T) {
 		require.NoError(t, err)
 		var b strings.Builder
 		require.NoError(t, r.text(&b, "lines", c))
+		fmt.Fprintf(&b, "%.9f", []number{r.facts.beyond.P, r.facts.beyond.Lo, r.facts.beyond.Hi})
 		return b.String()
 	}
 	single := audited(lines)

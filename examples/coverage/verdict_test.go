@@ -79,6 +79,8 @@ func TestVerdict(t *testing.T) {
 		{"heavy weights", heavy(400), nil, "unreliable", []string{"", "", "k̂ = ", "are worth"}},
 		{"heavy weights, above the limit", heavy(400), []string{"-max-kl", "0.5"}, "unreliable", []string{"", "", "k̂ = ", "are worth"}},
 		{"common weights", common5(40), []string{"-max-kl", "1"}, "add-online-kl", []string{"KL(π‖π_ref) is 1.61 [1.61, 1.61] nats, by importance weights, above the limit of 1"}},
+		{"common weights that k̂ misreads", sample(newWorld(24, 0.5), 400, "ref"), []string{"-max-kl", "0.02"}, "add-online-kl", []string{"above the limit of 0.02"}},
+		{"common weights that k̂ misreads, near", sample(newWorld(24, 0.5), 400, "ref"), nil, "offline", []string{"", "", "the largest importance weight is a common one"}},
 		{"another temperature", strings.ReplaceAll(smooth(100, 2, 0.5), `"ref_logp":0`, `"ref_logp":-0.3`), nil, "unreliable", []string{"the importance weights have the mean 1.40 [1.29, 1.51]"}},
 		{"worth little", sample(near, 200, "policy", "ref"), []string{"-min-ess", "1000"}, "unreliable", []string{"fewer than 1000"}},
 		{"no samples of the reference", strings.ReplaceAll(same(20, 8, "ref"), `"logp":-`, `"logp":-9`), nil, "unreliable", []string{"0% [0%, 88%]", "are worth 20.0", "the importance weights have the mean 0.13"}},
