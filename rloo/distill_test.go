@@ -206,6 +206,7 @@ func TestJSDErrors(t *testing.T) {
 	assert.EqualError(t, eval(rloo.JSD{Beta: -0.1}, ok, ok, nil), "rloo: JSD.Beta = -0.1, must be in [0, 1]")
 	assert.EqualError(t, eval(rloo.JSD{Beta: math.NaN()}, ok, ok, nil), "rloo: JSD.Beta = NaN, must be in [0, 1]")
 	assert.EqualError(t, eval(rloo.JSD{Temperature: -1}, ok, ok, nil), "rloo: JSD.Temperature = -1, must be positive and finite, or 0 for 1")
+	assert.ErrorContains(t, eval(rloo.JSD{Temperature: math.Inf(1)}, ok, ok, nil), "rloo: JSD.Temperature = +Inf")
 	assert.EqualError(t, eval(rloo.JSD{}, []float32{0, 1, 2, nan}, ok, nil), "rloo: row 1 of the student: logit 1 is NaN")
 	assert.EqualError(t, eval(rloo.JSD{}, ok, []float32{inf, 1, 2, 3}, nil), "rloo: row 0 of the teacher: logit 0 is +Inf")
 	assert.EqualError(t, eval(rloo.JSD{}, []float32{-inf, -inf, 2, 3}, ok, nil), "rloo: row 0 of the student: all 2 logits are -Inf")
@@ -219,6 +220,11 @@ func TestJSDErrors(t *testing.T) {
 	value[1] = 9
 	require.NoError(t, rloo.JSD{}.Eval(value, nil, ok, ok, []float64{1, 0}, 2))
 	assert.Zero(t, value[1])
+
+	value[0], grad[0] = 9, 9
+	require.NoError(t, rloo.JSD{Beta: 0.5}.Eval(value[:1], grad[:1], ok[:1], ok[1:2], nil, 1), "a vocabulary of one")
+	assert.Zero(t, value[0])
+	assert.Zero(t, grad[0])
 
 	for name, f := range map[string]func(){
 		"student": func() { _ = eval(rloo.JSD{}, ok[:3], ok, nil) },

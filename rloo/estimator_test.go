@@ -146,6 +146,8 @@ func TestRegularisedRewardErrors(t *testing.T) {
 	assert.PanicsWithValue(t, lengths, func() { _ = eval(one, zero[:1], zero, zero) })
 	assert.PanicsWithValue(t, lengths, func() { _ = eval(one, zero, nil, nil) })
 	assert.PanicsWithValue(t, lengths, func() { _, _ = one.Tokens(dst, dst[:1], zero, zero, zero, rloo.Layout{}, g) })
+	assert.PanicsWithValue(t, lengths, func() { _, _ = one.Tokens(dst, dst, zero[:1], zero, zero, rloo.Layout{}, g) })
+	assert.PanicsWithValue(t, lengths, func() { _, _ = one.Tokens(dst, make([]float64, 2), zero, zero[:1], zero, rloo.Layout{}, g) })
 	assert.PanicsWithValue(t, lengths, func() { rloo.Spread(dst, zero[:1], rloo.Layout{}) })
 }
 
