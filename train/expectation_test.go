@@ -234,6 +234,24 @@ func TestOnlinePairsExpectation(t *testing.T) {
 	})
 }
 
+// TestOnlinePairsTie: equal replies are no pair and no gradient.
+func TestOnlinePairsTie(t *testing.T) {
+	e := newEnumerated()
+	for _, term := range []train.Term[int, int]{
+		&train.OnlinePairs[int, int]{Policy: e, Ref: e.ref, Loss: loss.DPO{Beta: 1}, K: 2, Judge: cycle},
+		&train.OnlinePairs[int, int]{Policy: e, Ref: e.ref, Loss: loss.DPO{Beta: 1}, K: 2, Reward: utilityOf},
+		&train.XPO[int, int]{Policy: e, Ref: scripted{e.ref, e.draws}, Loss: loss.DPO{Beta: 1}, K: 1, Judge: cycle},
+	} {
+		*e.draws = []int{1, 1}
+		var m train.Metrics
+		require.NoError(t, term.Accumulate(ctx, one(), policy.Key{}, &m))
+		ties, _ := m.Get("frac_ties")
+		value, ok := m.Get("loss")
+		assert.Equal(t, []float64{1, 0, 0, 0, 0}, append([]float64{ties, value}, e.Grad()...))
+		assert.True(t, ok)
+	}
+}
+
 // TestXPOExpectation: pairs of the policy and the reference, and the optimism on the latter.
 func TestXPOExpectation(t *testing.T) {
 	const beta, alpha = 0.7, 0.3

@@ -169,6 +169,29 @@ func TestRepeatResume(t *testing.T) {
 	}
 }
 
+// TestRepeatFailure lets a run with repeats fail in each of its updates, as a kill would: nothing
+// but the last checkpoint is left, and the run ends in the same bits from there.
+func TestRepeatFailure(t *testing.T) {
+	const steps = 8
+	start := func(dir string, at uint64) (*toy, *loop) {
+		toy, l := hoardingRun(dir, steps, func() {})
+		l.Terms = append(l.Terms, &stopper{at})
+		return toy, l
+	}
+	whole, l := start(t.TempDir(), never)
+	want := outcomeOf(t, l, run(t, l))
+	for at := range uint64(steps) {
+		dir := t.TempDir()
+		_, l := start(dir, at+1)
+		_, err := l.Run(ctx)
+		require.ErrorIs(t, err, errStop)
+		again, l := start(dir, never)
+		h := run(t, l)
+		require.Equal(t, whole.Params(), again.Params(), "failed in update %d", at+1)
+		require.True(t, reflect.DeepEqual(want, outcomeOf(t, l, h)), "failed in update %d", at+1)
+	}
+}
+
 // TestRepeatCheckpoints: those that fall due between the updates on a batch wait for the last.
 func TestRepeatCheckpoints(t *testing.T) {
 	for _, c := range []struct {
