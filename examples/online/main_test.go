@@ -36,7 +36,7 @@ func object(t *testing.T, args ...string) (r report.Report, config map[string]an
 // are there.
 func TestOnline(t *testing.T) {
 	dir := t.TempDir()
-	r, config := object(t, "-seeds", "2", "-samples", "5120", "-out", dir)
+	r, config := object(t, "-seeds", "2", "-samples", "1280", "-out", dir)
 	assert.Equal(t, "coverage-gap", r.Problem)
 	assert.Equal(t, []uint64{1, 2}, r.Seeds)
 	assert.Equal(t, 0.3, config["beta"])
@@ -58,7 +58,7 @@ func TestOnline(t *testing.T) {
 			continue
 		}
 		last := m.Trace[len(m.Trace)-1]
-		assert.Equal(t, map[bool]int{true: 0, false: 5120}[name == "dpo"], last.Samples, name)
+		assert.Equal(t, map[bool]int{true: 0, false: 1280}[name == "dpo"], last.Samples, name)
 		assert.Positive(t, m.Final.Reward.Min, name)
 		assert.Positive(t, m.Final.KL.Min, name)
 		assert.Zero(t, m.Trace[0].Samples)
@@ -83,7 +83,7 @@ func TestSameOptimum(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for long")
 	}
-	r, _ := object(t, "-seeds", "1", "-samples", "51200", "-methods", "rloo,rebel", "-beta", "1")
+	r, _ := object(t, "-seeds", "1", "-samples", "38400", "-methods", "rloo,rebel", "-beta", "1")
 	kl := func(i int) float64 { return float64(r.Methods[i].Final.KL.Median) }
 	require.Equal(t, "rebel", r.Methods[3].Name)
 	assert.InDelta(t, kl(1), kl(3), 0.1*kl(1))
@@ -93,7 +93,7 @@ func TestSameOptimum(t *testing.T) {
 // TestSameBits: numbers do not depend on the number of processors, or on the other methods.
 func TestSameBits(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	args := []string{"-seeds", "1", "-samples", "1024"}
+	args := []string{"-seeds", "1", "-samples", "512"}
 	all, _ := object(t, args...)
 	runtime.GOMAXPROCS(2)
 	some, _ := object(t, append(args, "-methods", "ppo,xpo")...)
