@@ -29,7 +29,7 @@ func testDense[T Float](t *testing.T) {
 			theta[j] = rng.NormFloat64()
 		}
 		for y := range w {
-			if trial%3 > 0 || rng.IntN(2) == 0 {
+			if trial%3 > 0 || rng.IntN(2) == 0 { // with rows of weight 0 between
 				w[y] = rng.NormFloat64()
 			}
 		}

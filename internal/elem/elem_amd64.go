@@ -4,25 +4,35 @@
 
 package elem
 
-// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+// dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
-func dots64AVX2(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+func dots64AVX2(dst *[4]float64, x *float64, stride int, theta *float64, n int)
 
-// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+// addRows adds w[0]·x0 + … + w[3]·x3 to grad, in this order; n is a multiple of 8.
 //
 //go:noescape
-func addRows64AVX2(grad *float64, x *float64, stride int, w *[4]float64, n int)
+func addRows64AVX2(grad *float64, x0 *float64, x1 *float64, x2 *float64, x3 *float64, w *[4]float64, n int)
 
-// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+// addRow adds *w·x0 to grad; n is a multiple of 8.
 //
 //go:noescape
-func dots32AVX2(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+func addRow64AVX2(grad *float64, x0 *float64, w *float64, n int)
 
-// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+// dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
-func addRows32AVX2(grad *float64, x *float32, stride int, w *[4]float64, n int)
+func dots32AVX2(dst *[4]float64, x *float32, stride int, theta *float64, n int)
+
+// addRows adds w[0]·x0 + … + w[3]·x3 to grad, in this order; n is a multiple of 8.
+//
+//go:noescape
+func addRows32AVX2(grad *float64, x0 *float32, x1 *float32, x2 *float32, x3 *float32, w *[4]float64, n int)
+
+// addRow adds *w·x0 to grad; n is a multiple of 8.
+//
+//go:noescape
+func addRow32AVX2(grad *float64, x0 *float32, w *float64, n int)
 
 // expAVX2 is Exp for whole turns of eight elements.
 //
@@ -34,6 +44,12 @@ func expAVX2(dst *float64, x *float64, n int, a float64, b float64) int
 //go:noescape
 func sumAVX2(x *float64, n int, sums *[8]float64) int
 
+// largestAVX2 returns the largest of n elements, a positive multiple of 8;
+// unordered is not 0 if one of them is NaN, and m is then unspecified.
+//
+//go:noescape
+func largestAVX2(x *float64, n int) (m float64, unordered int)
+
 // regularAVX2 is regular for whole turns of eight elements.
 //
 //go:noescape
@@ -44,25 +60,35 @@ func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon floa
 //go:noescape
 func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
 
-// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+// dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
-func dots64AVX512(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+func dots64AVX512(dst *[4]float64, x *float64, stride int, theta *float64, n int)
 
-// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+// addRows adds w[0]·x0 + … + w[3]·x3 to grad, in this order; n is a multiple of 8.
 //
 //go:noescape
-func addRows64AVX512(grad *float64, x *float64, stride int, w *[4]float64, n int)
+func addRows64AVX512(grad *float64, x0 *float64, x1 *float64, x2 *float64, x3 *float64, w *[4]float64, n int)
 
-// dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.
+// addRow adds *w·x0 to grad; n is a multiple of 8.
 //
 //go:noescape
-func dots32AVX512(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+func addRow64AVX512(grad *float64, x0 *float64, w *float64, n int)
 
-// addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.
+// dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
-func addRows32AVX512(grad *float64, x *float32, stride int, w *[4]float64, n int)
+func dots32AVX512(dst *[4]float64, x *float32, stride int, theta *float64, n int)
+
+// addRows adds w[0]·x0 + … + w[3]·x3 to grad, in this order; n is a multiple of 8.
+//
+//go:noescape
+func addRows32AVX512(grad *float64, x0 *float32, x1 *float32, x2 *float32, x3 *float32, w *[4]float64, n int)
+
+// addRow adds *w·x0 to grad; n is a multiple of 8.
+//
+//go:noescape
+func addRow32AVX512(grad *float64, x0 *float32, w *float64, n int)
 
 // expAVX512 is Exp for whole turns of eight elements.
 //
@@ -73,6 +99,12 @@ func expAVX512(dst *float64, x *float64, n int, a float64, b float64) int
 //
 //go:noescape
 func sumAVX512(x *float64, n int, sums *[8]float64) int
+
+// largestAVX512 returns the largest of n elements, a positive multiple of 8;
+// unordered is not 0 if one of them is NaN, and m is then unspecified.
+//
+//go:noescape
+func largestAVX512(x *float64, n int) (m float64, unordered int)
 
 // regularAVX512 is regular for whole turns of eight elements.
 //

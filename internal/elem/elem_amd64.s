@@ -294,10 +294,10 @@ DATA const_log6<>+48(SB)/8, $(0.14620635639086368)
 DATA const_log6<>+56(SB)/8, $(0.14620635639086368)
 GLOBL const_log6<>(SB), RODATA|NOPTR, $64
 
-// func dots64AVX2(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+// func dots64AVX2(dst *[4]float64, x *float64, stride int, theta *float64, n int)
 // Requires: AVX
 TEXT ·dots64AVX2(SB), NOSPLIT, $0-40
-	MOVQ   sums+0(FP), AX
+	MOVQ   dst+0(FP), AX
 	MOVQ   theta+24(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   x+8(FP), BX
@@ -348,62 +348,77 @@ columns:
 	JMP     columns
 
 done:
-	VMOVUPD Y0, (AX)
-	VMOVUPD Y1, 32(AX)
-	VMOVUPD Y2, 64(AX)
-	VMOVUPD Y3, 96(AX)
-	VMOVUPD Y4, 128(AX)
-	VMOVUPD Y5, 160(AX)
-	VMOVUPD Y6, 192(AX)
-	VMOVUPD Y7, 224(AX)
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, (AX)
+	VADDPD       Y3, Y2, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, 8(AX)
+	VADDPD       Y5, Y4, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, 16(AX)
+	VADDPD       Y7, Y6, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, 24(AX)
 	VZEROUPPER
 	RET
 
-// func addRows64AVX2(grad *float64, x *float64, stride int, w *[4]float64, n int)
+// func addRows64AVX2(grad *float64, x0 *float64, x1 *float64, x2 *float64, x3 *float64, w *[4]float64, n int)
 // Requires: AVX
-TEXT ·addRows64AVX2(SB), NOSPLIT, $0-40
+TEXT ·addRows64AVX2(SB), NOSPLIT, $0-56
 	MOVQ         grad+0(FP), AX
-	MOVQ         w+24(FP), CX
-	MOVQ         stride+16(FP), DX
-	MOVQ         x+8(FP), BX
-	LEAQ         (BX)(DX*8), SI
-	LEAQ         (SI)(DX*8), DI
-	LEAQ         (DI)(DX*8), DX
+	MOVQ         w+40(FP), CX
+	MOVQ         x0+8(FP), DX
 	VBROADCASTSD (CX), Y0
+	MOVQ         x1+16(FP), BX
 	VBROADCASTSD 8(CX), Y1
+	MOVQ         x2+24(FP), SI
 	VBROADCASTSD 16(CX), Y2
+	MOVQ         x3+32(FP), DI
 	VBROADCASTSD 24(CX), Y3
-	MOVQ         n+32(FP), CX
+	MOVQ         n+48(FP), CX
 	XORQ         R8, R8
 
 columns:
 	CMPQ    R8, CX
 	JGE     done
 	VMOVUPD (AX)(R8*8), Y4
-	VMOVUPD (BX)(R8*8), Y5
+	VMOVUPD (DX)(R8*8), Y5
 	VMULPD  Y0, Y5, Y5
 	VADDPD  Y5, Y4, Y4
-	VMOVUPD (SI)(R8*8), Y5
+	VMOVUPD (BX)(R8*8), Y5
 	VMULPD  Y1, Y5, Y5
 	VADDPD  Y5, Y4, Y4
-	VMOVUPD (DI)(R8*8), Y5
+	VMOVUPD (SI)(R8*8), Y5
 	VMULPD  Y2, Y5, Y5
 	VADDPD  Y5, Y4, Y4
-	VMOVUPD (DX)(R8*8), Y5
+	VMOVUPD (DI)(R8*8), Y5
 	VMULPD  Y3, Y5, Y5
 	VADDPD  Y5, Y4, Y4
 	VMOVUPD Y4, (AX)(R8*8)
 	VMOVUPD 32(AX)(R8*8), Y4
-	VMOVUPD 32(BX)(R8*8), Y5
+	VMOVUPD 32(DX)(R8*8), Y5
 	VMULPD  Y0, Y5, Y5
 	VADDPD  Y5, Y4, Y4
-	VMOVUPD 32(SI)(R8*8), Y5
+	VMOVUPD 32(BX)(R8*8), Y5
 	VMULPD  Y1, Y5, Y5
 	VADDPD  Y5, Y4, Y4
-	VMOVUPD 32(DI)(R8*8), Y5
+	VMOVUPD 32(SI)(R8*8), Y5
 	VMULPD  Y2, Y5, Y5
 	VADDPD  Y5, Y4, Y4
-	VMOVUPD 32(DX)(R8*8), Y5
+	VMOVUPD 32(DI)(R8*8), Y5
 	VMULPD  Y3, Y5, Y5
 	VADDPD  Y5, Y4, Y4
 	VMOVUPD Y4, 32(AX)(R8*8)
@@ -414,10 +429,40 @@ done:
 	VZEROUPPER
 	RET
 
-// func dots32AVX2(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+// func addRow64AVX2(grad *float64, x0 *float64, w *float64, n int)
+// Requires: AVX
+TEXT ·addRow64AVX2(SB), NOSPLIT, $0-32
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+16(FP), CX
+	MOVQ         x0+8(FP), DX
+	VBROADCASTSD (CX), Y0
+	MOVQ         n+24(FP), CX
+	XORQ         BX, BX
+
+columns:
+	CMPQ    BX, CX
+	JGE     done
+	VMOVUPD (AX)(BX*8), Y1
+	VMOVUPD (DX)(BX*8), Y2
+	VMULPD  Y0, Y2, Y2
+	VADDPD  Y2, Y1, Y1
+	VMOVUPD Y1, (AX)(BX*8)
+	VMOVUPD 32(AX)(BX*8), Y1
+	VMOVUPD 32(DX)(BX*8), Y2
+	VMULPD  Y0, Y2, Y2
+	VADDPD  Y2, Y1, Y1
+	VMOVUPD Y1, 32(AX)(BX*8)
+	ADDQ    $0x08, BX
+	JMP     columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func dots32AVX2(dst *[4]float64, x *float32, stride int, theta *float64, n int)
 // Requires: AVX
 TEXT ·dots32AVX2(SB), NOSPLIT, $0-40
-	MOVQ   sums+0(FP), AX
+	MOVQ   dst+0(FP), AX
 	MOVQ   theta+24(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   x+8(FP), BX
@@ -468,66 +513,111 @@ columns:
 	JMP       columns
 
 done:
-	VMOVUPD Y0, (AX)
-	VMOVUPD Y1, 32(AX)
-	VMOVUPD Y2, 64(AX)
-	VMOVUPD Y3, 96(AX)
-	VMOVUPD Y4, 128(AX)
-	VMOVUPD Y5, 160(AX)
-	VMOVUPD Y6, 192(AX)
-	VMOVUPD Y7, 224(AX)
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, (AX)
+	VADDPD       Y3, Y2, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, 8(AX)
+	VADDPD       Y5, Y4, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, 16(AX)
+	VADDPD       Y7, Y6, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X0, X1, X1
+	VMOVSD       X1, 24(AX)
 	VZEROUPPER
 	RET
 
-// func addRows32AVX2(grad *float64, x *float32, stride int, w *[4]float64, n int)
+// func addRows32AVX2(grad *float64, x0 *float32, x1 *float32, x2 *float32, x3 *float32, w *[4]float64, n int)
 // Requires: AVX
-TEXT ·addRows32AVX2(SB), NOSPLIT, $0-40
+TEXT ·addRows32AVX2(SB), NOSPLIT, $0-56
 	MOVQ         grad+0(FP), AX
-	MOVQ         w+24(FP), CX
-	MOVQ         stride+16(FP), DX
-	MOVQ         x+8(FP), BX
-	LEAQ         (BX)(DX*4), SI
-	LEAQ         (SI)(DX*4), DI
-	LEAQ         (DI)(DX*4), DX
+	MOVQ         w+40(FP), CX
+	MOVQ         x0+8(FP), DX
 	VBROADCASTSD (CX), Y0
+	MOVQ         x1+16(FP), BX
 	VBROADCASTSD 8(CX), Y1
+	MOVQ         x2+24(FP), SI
 	VBROADCASTSD 16(CX), Y2
+	MOVQ         x3+32(FP), DI
 	VBROADCASTSD 24(CX), Y3
-	MOVQ         n+32(FP), CX
+	MOVQ         n+48(FP), CX
 	XORQ         R8, R8
 
 columns:
 	CMPQ      R8, CX
 	JGE       done
 	VMOVUPD   (AX)(R8*8), Y4
-	VCVTPS2PD (BX)(R8*4), Y5
+	VCVTPS2PD (DX)(R8*4), Y5
 	VMULPD    Y0, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD (SI)(R8*4), Y5
+	VCVTPS2PD (BX)(R8*4), Y5
 	VMULPD    Y1, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD (DI)(R8*4), Y5
+	VCVTPS2PD (SI)(R8*4), Y5
 	VMULPD    Y2, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD (DX)(R8*4), Y5
+	VCVTPS2PD (DI)(R8*4), Y5
 	VMULPD    Y3, Y5, Y5
 	VADDPD    Y5, Y4, Y4
 	VMOVUPD   Y4, (AX)(R8*8)
 	VMOVUPD   32(AX)(R8*8), Y4
-	VCVTPS2PD 16(BX)(R8*4), Y5
+	VCVTPS2PD 16(DX)(R8*4), Y5
 	VMULPD    Y0, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD 16(SI)(R8*4), Y5
+	VCVTPS2PD 16(BX)(R8*4), Y5
 	VMULPD    Y1, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD 16(DI)(R8*4), Y5
+	VCVTPS2PD 16(SI)(R8*4), Y5
 	VMULPD    Y2, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD 16(DX)(R8*4), Y5
+	VCVTPS2PD 16(DI)(R8*4), Y5
 	VMULPD    Y3, Y5, Y5
 	VADDPD    Y5, Y4, Y4
 	VMOVUPD   Y4, 32(AX)(R8*8)
 	ADDQ      $0x08, R8
+	JMP       columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func addRow32AVX2(grad *float64, x0 *float32, w *float64, n int)
+// Requires: AVX
+TEXT ·addRow32AVX2(SB), NOSPLIT, $0-32
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+16(FP), CX
+	MOVQ         x0+8(FP), DX
+	VBROADCASTSD (CX), Y0
+	MOVQ         n+24(FP), CX
+	XORQ         BX, BX
+
+columns:
+	CMPQ      BX, CX
+	JGE       done
+	VMOVUPD   (AX)(BX*8), Y1
+	VCVTPS2PD (DX)(BX*4), Y2
+	VMULPD    Y0, Y2, Y2
+	VADDPD    Y2, Y1, Y1
+	VMOVUPD   Y1, (AX)(BX*8)
+	VMOVUPD   32(AX)(BX*8), Y1
+	VCVTPS2PD 16(DX)(BX*4), Y2
+	VMULPD    Y0, Y2, Y2
+	VADDPD    Y2, Y1, Y1
+	VMOVUPD   Y1, 32(AX)(BX*8)
+	ADDQ      $0x08, BX
 	JMP       columns
 
 done:
@@ -660,6 +750,43 @@ done:
 	VMOVUPD Y1, 32(CX)
 	VZEROUPPER
 	MOVQ    BX, ret+24(FP)
+	RET
+
+// func largestAVX2(x *float64, n int) (m float64, unordered int)
+// Requires: AVX, SSE2
+TEXT ·largestAVX2(SB), NOSPLIT, $0-32
+	MOVQ    x+0(FP), AX
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	XORQ    CX, CX
+	MOVQ    n+8(FP), DX
+	XORQ    BX, BX
+
+columns:
+	CMPQ      BX, DX
+	JGE       done
+	VMOVUPD   (AX)(BX*8), Y2
+	VMOVUPD   32(AX)(BX*8), Y3
+	VCMPPD    $0x03, Y2, Y2, Y4
+	VCMPPD    $0x03, Y3, Y3, Y5
+	VMOVMSKPD Y4, SI
+	ORQ       SI, CX
+	VMOVMSKPD Y5, SI
+	ORQ       SI, CX
+	VMAXPD    Y2, Y0, Y0
+	VMAXPD    Y3, Y1, Y1
+	ADDQ      $0x08, BX
+	JMP       columns
+
+done:
+	VMAXPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VMAXPD       X0, X1, X1
+	MOVSD        X1, m+16(FP)
+	VZEROUPPER
+	MOVQ         CX, unordered+24(FP)
 	RET
 
 // func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon float64) int
@@ -1124,10 +1251,10 @@ done:
 	MOVQ R10, ret+96(FP)
 	RET
 
-// func dots64AVX512(sums *[4][8]float64, x *float64, stride int, theta *float64, n int)
+// func dots64AVX512(dst *[4]float64, x *float64, stride int, theta *float64, n int)
 // Requires: AVX, AVX512F
 TEXT ·dots64AVX512(SB), NOSPLIT, $0-40
-	MOVQ   sums+0(FP), AX
+	MOVQ   dst+0(FP), AX
 	MOVQ   theta+24(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   x+8(FP), BX
@@ -1161,44 +1288,67 @@ columns:
 	JMP     columns
 
 done:
-	VMOVUPD Z0, (AX)
-	VMOVUPD Z1, 64(AX)
-	VMOVUPD Z2, 128(AX)
-	VMOVUPD Z3, 192(AX)
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPD        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPD        X4, X0, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDPD        X0, X4, X4
+	VMOVSD        X4, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDPD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDPD        X0, X1, X1
+	VMOVSD        X1, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDPD        X0, X1, X1
+	VMOVSD        X1, 24(AX)
 	VZEROUPPER
 	RET
 
-// func addRows64AVX512(grad *float64, x *float64, stride int, w *[4]float64, n int)
+// func addRows64AVX512(grad *float64, x0 *float64, x1 *float64, x2 *float64, x3 *float64, w *[4]float64, n int)
 // Requires: AVX, AVX512F
-TEXT ·addRows64AVX512(SB), NOSPLIT, $0-40
+TEXT ·addRows64AVX512(SB), NOSPLIT, $0-56
 	MOVQ         grad+0(FP), AX
-	MOVQ         w+24(FP), CX
-	MOVQ         stride+16(FP), DX
-	MOVQ         x+8(FP), BX
-	LEAQ         (BX)(DX*8), SI
-	LEAQ         (SI)(DX*8), DI
-	LEAQ         (DI)(DX*8), DX
+	MOVQ         w+40(FP), CX
+	MOVQ         x0+8(FP), DX
 	VBROADCASTSD (CX), Z0
+	MOVQ         x1+16(FP), BX
 	VBROADCASTSD 8(CX), Z1
+	MOVQ         x2+24(FP), SI
 	VBROADCASTSD 16(CX), Z2
+	MOVQ         x3+32(FP), DI
 	VBROADCASTSD 24(CX), Z3
-	MOVQ         n+32(FP), CX
+	MOVQ         n+48(FP), CX
 	XORQ         R8, R8
 
 columns:
 	CMPQ    R8, CX
 	JGE     done
 	VMOVUPD (AX)(R8*8), Z4
-	VMOVUPD (BX)(R8*8), Z5
+	VMOVUPD (DX)(R8*8), Z5
 	VMULPD  Z0, Z5, Z5
 	VADDPD  Z5, Z4, Z4
-	VMOVUPD (SI)(R8*8), Z5
+	VMOVUPD (BX)(R8*8), Z5
 	VMULPD  Z1, Z5, Z5
 	VADDPD  Z5, Z4, Z4
-	VMOVUPD (DI)(R8*8), Z5
+	VMOVUPD (SI)(R8*8), Z5
 	VMULPD  Z2, Z5, Z5
 	VADDPD  Z5, Z4, Z4
-	VMOVUPD (DX)(R8*8), Z5
+	VMOVUPD (DI)(R8*8), Z5
 	VMULPD  Z3, Z5, Z5
 	VADDPD  Z5, Z4, Z4
 	VMOVUPD Z4, (AX)(R8*8)
@@ -1209,10 +1359,35 @@ done:
 	VZEROUPPER
 	RET
 
-// func dots32AVX512(sums *[4][8]float64, x *float32, stride int, theta *float64, n int)
+// func addRow64AVX512(grad *float64, x0 *float64, w *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·addRow64AVX512(SB), NOSPLIT, $0-32
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+16(FP), CX
+	MOVQ         x0+8(FP), DX
+	VBROADCASTSD (CX), Z0
+	MOVQ         n+24(FP), CX
+	XORQ         BX, BX
+
+columns:
+	CMPQ    BX, CX
+	JGE     done
+	VMOVUPD (AX)(BX*8), Z1
+	VMOVUPD (DX)(BX*8), Z2
+	VMULPD  Z0, Z2, Z2
+	VADDPD  Z2, Z1, Z1
+	VMOVUPD Z1, (AX)(BX*8)
+	ADDQ    $0x08, BX
+	JMP     columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func dots32AVX512(dst *[4]float64, x *float32, stride int, theta *float64, n int)
 // Requires: AVX, AVX512F
 TEXT ·dots32AVX512(SB), NOSPLIT, $0-40
-	MOVQ   sums+0(FP), AX
+	MOVQ   dst+0(FP), AX
 	MOVQ   theta+24(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   x+8(FP), BX
@@ -1246,48 +1421,96 @@ columns:
 	JMP       columns
 
 done:
-	VMOVUPD Z0, (AX)
-	VMOVUPD Z1, 64(AX)
-	VMOVUPD Z2, 128(AX)
-	VMOVUPD Z3, 192(AX)
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPD        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPD        X4, X0, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDPD        X0, X4, X4
+	VMOVSD        X4, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDPD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDPD        X0, X1, X1
+	VMOVSD        X1, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDPD        X0, X1, X1
+	VMOVSD        X1, 24(AX)
 	VZEROUPPER
 	RET
 
-// func addRows32AVX512(grad *float64, x *float32, stride int, w *[4]float64, n int)
+// func addRows32AVX512(grad *float64, x0 *float32, x1 *float32, x2 *float32, x3 *float32, w *[4]float64, n int)
 // Requires: AVX, AVX512F
-TEXT ·addRows32AVX512(SB), NOSPLIT, $0-40
+TEXT ·addRows32AVX512(SB), NOSPLIT, $0-56
 	MOVQ         grad+0(FP), AX
-	MOVQ         w+24(FP), CX
-	MOVQ         stride+16(FP), DX
-	MOVQ         x+8(FP), BX
-	LEAQ         (BX)(DX*4), SI
-	LEAQ         (SI)(DX*4), DI
-	LEAQ         (DI)(DX*4), DX
+	MOVQ         w+40(FP), CX
+	MOVQ         x0+8(FP), DX
 	VBROADCASTSD (CX), Z0
+	MOVQ         x1+16(FP), BX
 	VBROADCASTSD 8(CX), Z1
+	MOVQ         x2+24(FP), SI
 	VBROADCASTSD 16(CX), Z2
+	MOVQ         x3+32(FP), DI
 	VBROADCASTSD 24(CX), Z3
-	MOVQ         n+32(FP), CX
+	MOVQ         n+48(FP), CX
 	XORQ         R8, R8
 
 columns:
 	CMPQ      R8, CX
 	JGE       done
 	VMOVUPD   (AX)(R8*8), Z4
-	VCVTPS2PD (BX)(R8*4), Z5
+	VCVTPS2PD (DX)(R8*4), Z5
 	VMULPD    Z0, Z5, Z5
 	VADDPD    Z5, Z4, Z4
-	VCVTPS2PD (SI)(R8*4), Z5
+	VCVTPS2PD (BX)(R8*4), Z5
 	VMULPD    Z1, Z5, Z5
 	VADDPD    Z5, Z4, Z4
-	VCVTPS2PD (DI)(R8*4), Z5
+	VCVTPS2PD (SI)(R8*4), Z5
 	VMULPD    Z2, Z5, Z5
 	VADDPD    Z5, Z4, Z4
-	VCVTPS2PD (DX)(R8*4), Z5
+	VCVTPS2PD (DI)(R8*4), Z5
 	VMULPD    Z3, Z5, Z5
 	VADDPD    Z5, Z4, Z4
 	VMOVUPD   Z4, (AX)(R8*8)
 	ADDQ      $0x08, R8
+	JMP       columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func addRow32AVX512(grad *float64, x0 *float32, w *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·addRow32AVX512(SB), NOSPLIT, $0-32
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+16(FP), CX
+	MOVQ         x0+8(FP), DX
+	VBROADCASTSD (CX), Z0
+	MOVQ         n+24(FP), CX
+	XORQ         BX, BX
+
+columns:
+	CMPQ      BX, CX
+	JGE       done
+	VMOVUPD   (AX)(BX*8), Z1
+	VCVTPS2PD (DX)(BX*4), Z2
+	VMULPD    Z0, Z2, Z2
+	VADDPD    Z2, Z1, Z1
+	VMOVUPD   Z1, (AX)(BX*8)
+	ADDQ      $0x08, BX
 	JMP       columns
 
 done:
@@ -1463,6 +1686,38 @@ done:
 	VMOVUPD Z0, (CX)
 	VZEROUPPER
 	MOVQ    BX, ret+24(FP)
+	RET
+
+// func largestAVX512(x *float64, n int) (m float64, unordered int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·largestAVX512(SB), NOSPLIT, $0-32
+	MOVQ    x+0(FP), AX
+	VMOVUPD (AX), Z0
+	XORQ    CX, CX
+	MOVQ    n+8(FP), DX
+	XORQ    BX, BX
+
+columns:
+	CMPQ    BX, DX
+	JGE     done
+	VMOVUPD (AX)(BX*8), Z1
+	VCMPPD  $0x03, Z1, Z1, K1
+	KMOVW   K1, SI
+	ORQ     SI, CX
+	VMAXPD  Z1, Z0, Z0
+	ADDQ    $0x08, BX
+	JMP     columns
+
+done:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VMAXPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VMAXPD        X0, X1, X1
+	MOVSD         X1, m+16(FP)
+	VZEROUPPER
+	MOVQ          CX, unordered+24(FP)
 	RET
 
 // func regularAVX512(value *float64, slope *float64, z *float64, n int, epsilon float64) int

@@ -296,6 +296,8 @@ func TestAllocs(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(10, func() { LogRatios(p, 0.1, 0) }))
 	assert.Zero(t, testing.AllocsPerRun(10, func() { Exp(p.Value, p.Chosen, 1, 0) }))
 	assert.Zero(t, testing.AllocsPerRun(10, func() { Sum(p.Value) }))
+	assert.Zero(t, testing.AllocsPerRun(10, func() { LogSumExp(p.Value) }))
+	assert.Zero(t, testing.AllocsPerRun(10, func() { Softmax(p.DChosen, p.Value) }))
 	assert.Zero(t, testing.AllocsPerRun(10, func() { Smoothed(p.Value, p.DChosen, p.Chosen, 0) }))
 }
 

@@ -58,9 +58,22 @@ func logRatios(b Pairs, beta, epsilon float64, sums *[lanes]float64) (n int, cou
 	return n, counts
 }
 
-// dots stores the sums of products of four rows of x, d elements apart, with theta, whose length is a multiple of
+// largest returns the largest of the elements of x, whose length is a positive multiple of 8. ok is false if
+// it did not look, or if one is NaN.
+func largest(x []float64) (m float64, ok bool) {
+	unordered := 1
+	switch cpu.Best {
+	case cpu.AVX512:
+		m, unordered = largestAVX512(unsafe.SliceData(x), len(x))
+	case cpu.AVX2:
+		m, unordered = largestAVX2(unsafe.SliceData(x), len(x))
+	}
+	return m, unordered == 0
+}
+
+// dots stores the products of four rows of x, d elements apart, with theta, whose length is a multiple of
 // 8, and reports whether it has.
-func dots[T Float](sums *[4][lanes]float64, x []T, d int, theta []float64) bool {
+func dots[T Float](dst *[4]float64, x []T, d int, theta []float64) bool {
 	if cpu.Best == cpu.Go || len(theta) == 0 {
 		return false
 	}
@@ -69,40 +82,65 @@ func dots[T Float](sums *[4][lanes]float64, x []T, d int, theta []float64) bool 
 	switch x := any(unsafe.SliceData(x)).(type) {
 	case *float64:
 		if wide {
-			dots64AVX512(sums, x, d, t, n)
+			dots64AVX512(dst, x, d, t, n)
 		} else {
-			dots64AVX2(sums, x, d, t, n)
+			dots64AVX2(dst, x, d, t, n)
 		}
 	case *float32:
 		if wide {
-			dots32AVX512(sums, x, d, t, n)
+			dots32AVX512(dst, x, d, t, n)
 		} else {
-			dots32AVX2(sums, x, d, t, n)
+			dots32AVX2(dst, x, d, t, n)
 		}
 	}
 	return true
 }
 
-// addRows adds four rows of x, d elements apart, with their weights to grad, whose length is a multiple
-// of 8, and reports whether it has.
-func addRows[T Float](grad []float64, x []T, d int, w *[4]float64) bool {
+// addRows adds four rows with their weights to grad, whose length is a multiple of 8, and reports whether it has.
+func addRows[T Float](grad []float64, x0, x1, x2, x3 *T, w *[4]float64) bool {
 	if cpu.Best == cpu.Go || len(grad) == 0 {
 		return false
 	}
 	wide := cpu.Best == cpu.AVX512
 	g, n := unsafe.SliceData(grad), len(grad)
-	switch x := any(unsafe.SliceData(x)).(type) {
+	switch x0 := any(x0).(type) {
+	case *float64:
+		x1, x2, x3 := any(x1).(*float64), any(x2).(*float64), any(x3).(*float64)
+		if wide {
+			addRows64AVX512(g, x0, x1, x2, x3, w, n)
+		} else {
+			addRows64AVX2(g, x0, x1, x2, x3, w, n)
+		}
+	case *float32:
+		x1, x2, x3 := any(x1).(*float32), any(x2).(*float32), any(x3).(*float32)
+		if wide {
+			addRows32AVX512(g, x0, x1, x2, x3, w, n)
+		} else {
+			addRows32AVX2(g, x0, x1, x2, x3, w, n)
+		}
+	}
+	return true
+}
+
+// addRow is addRows for one row.
+func addRow[T Float](grad []float64, x *T, w *float64) bool {
+	if cpu.Best == cpu.Go || len(grad) == 0 {
+		return false
+	}
+	wide := cpu.Best == cpu.AVX512
+	g, n := unsafe.SliceData(grad), len(grad)
+	switch x := any(x).(type) {
 	case *float64:
 		if wide {
-			addRows64AVX512(g, x, d, w, n)
+			addRow64AVX512(g, x, w, n)
 		} else {
-			addRows64AVX2(g, x, d, w, n)
+			addRow64AVX2(g, x, w, n)
 		}
 	case *float32:
 		if wide {
-			addRows32AVX512(g, x, d, w, n)
+			addRow32AVX512(g, x, w, n)
 		} else {
-			addRows32AVX2(g, x, d, w, n)
+			addRow32AVX2(g, x, w, n)
 		}
 	}
 	return true

@@ -12,6 +12,10 @@ func logRatios(b Pairs, beta, epsilon float64, sums *[lanes]float64) (n int, cou
 	return 0, counts
 }
 
-func dots[T Float](sums *[4][lanes]float64, x []T, d int, theta []float64) bool { return false }
+func largest(x []float64) (m float64, ok bool) { return 0, false }
 
-func addRows[T Float](grad []float64, x []T, d int, w *[4]float64) bool { return false }
+func dots[T Float](dst *[4]float64, x []T, d int, theta []float64) bool { return false }
+
+func addRows[T Float](grad []float64, x0, x1, x2, x3 *T, w *[4]float64) bool { return false }
+
+func addRow[T Float](grad []float64, x *T, w *float64) bool { return false }

@@ -9,14 +9,26 @@ func LogSumExp(x []float64) float64 {
 	if math.IsInf(m, 0) || m != m {
 		return m
 	}
-	var e [256]float64
-	s := 0.0
-	for lo := 0; lo < len(x); lo += len(e) {
-		part := x[lo:min(lo+len(e), len(x))]
-		Exp(e[:len(part)], part, 1, m)
-		s += Sum(e[:len(part)])
+	if len(x) <= 32 { // worth the time that it takes to clear the larger room
+		var e [32]float64
+		return m + math.Log(sumOfExp(e[:], x, m))
 	}
-	return m + math.Log(s)
+	var e [part]float64
+	return m + math.Log(sumOfExp(e[:], x, m))
+}
+
+// part is the number of terms that are added up at a time.
+const part = 256
+
+// sumOfExp returns Σ e^(x[i]−m), with room for a part, or all of x.
+func sumOfExp(room, x []float64, m float64) float64 {
+	s := 0.0
+	for lo := 0; lo < len(x); lo += part {
+		x := x[lo:min(lo+part, len(x))]
+		Exp(room[:len(x)], x, 1, m)
+		s += Sum(room[:len(x)])
+	}
+	return s
 }
 
 // LogNormalize stores x − log Σ eˣ in dst, which may be x itself, and returns the log
@@ -41,11 +53,11 @@ func Softmax(dst, x []float64) float64 {
 	}
 	Exp(dst, x, 1, m)
 	s := 0.0
-	for lo := 0; lo < len(x); lo += 256 { // the parts of LogSumExp
-		s += Sum(dst[lo:min(lo+256, len(x))])
+	for lo := 0; lo < len(x); lo += part {
+		s += Sum(dst[lo:min(lo+part, len(x))])
 	}
-	for i := range dst {
-		dst[i] /= s
+	for i, scale := 0, 1/s; i < len(dst); i++ {
+		dst[i] *= scale
 	}
 	return m + math.Log(s)
 }
@@ -53,6 +65,11 @@ func Softmax(dst, x []float64) float64 {
 // maxOrNaN returns the largest term, −Inf if there is none, NaN if one is NaN.
 func maxOrNaN(x []float64) float64 {
 	m := math.Inf(-1)
+	if whole := len(x) &^ (lanes - 1); whole > 0 {
+		if v, ok := largest(x[:whole]); ok {
+			m, x = v, x[whole:]
+		}
+	}
 	for _, v := range x {
 		if v > m {
 			m = v

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/prefgrad/prefgrad/internal/cpu"
 	"github.com/prefgrad/prefgrad/internal/oracle"
 )
 
@@ -77,6 +78,35 @@ func TestLogSumExpOfOddThings(t *testing.T) {
 			same(t, c.want, f(dst, dst))
 			for i := range dst {
 				same(t, c.x[i], dst[i]) // left as it was
+			}
+		}
+	}
+}
+
+// The largest term and NaN are found wherever they stand, with the same bits at each level.
+func TestLargest(t *testing.T) {
+	defer func(best cpu.Level) { cpu.Best = best }(cpu.Best)
+	g := rand.New(rand.NewPCG(10, 10))
+	for n := 1; n <= 50; n++ {
+		for at := range n {
+			x, _ := guarded(n, g.IntN(9))
+			for i := range x {
+				x[i] = 30 * g.NormFloat64()
+			}
+			x[g.IntN(n)] = -inf
+			x[at] = 200
+			var z uint64
+			for _, l := range cpu.Levels() {
+				cpu.Best = l
+				x[at] = 200
+				assert.Equal(t, 200.0, maxOrNaN(x), "%v: %d of %d", l, at, n)
+				got := math.Float64bits(LogSumExp(x))
+				if l == cpu.Go {
+					z = got
+				}
+				assert.Equal(t, z, got, "%v: n = %d", l, n)
+				x[at] = nan
+				assert.True(t, math.IsNaN(maxOrNaN(x)), "%v: %d of %d", l, at, n)
 			}
 		}
 	}

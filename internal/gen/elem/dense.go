@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -18,21 +19,22 @@ type float struct {
 	size int
 }
 
-// products writes dots and addRows for matrices of float64 and of float32.
+// products writes dots, addRows and addRow for matrices of float64 and of float32.
 func products(v isa) {
 	for _, f := range []float{{"64", 8}, {"32", 4}} {
 		dots(v, f)
-		addRows(v, f)
+		addRows(v, f, "addRows", "x0, x1, x2, x3", "*[4]float64", "adds w[0]·x0 + … + w[3]·x3 to grad, in this order")
+		addRows(v, f, "addRow", "x0", "*float64", "adds *w·x0 to grad")
 	}
 }
 
-// dots adds the products of four rows with theta to sums, eight lanes for each.
+// dots stores the products of four rows with theta, each added up in eight lanes and folded.
 func dots(v isa, f float) {
 	TEXT(fmt.Sprintf("dots%s%s", f.name, v.Name()), NOSPLIT,
-		fmt.Sprintf("func(sums *[4][8]float64, x *float%s, stride int, theta *float64, n int)", f.name))
+		fmt.Sprintf("func(dst *[4]float64, x *float%s, stride int, theta *float64, n int)", f.name))
 	Pragma("noescape")
-	Doc("dots stores the sums of products of four rows, stride elements apart, with theta, in eight lanes; n is a multiple of 8.")
-	sums, theta := pointer("sums"), pointer("theta")
+	Doc("dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.")
+	dst, theta := pointer("dst"), pointer("theta")
 	x := rowPointers(f)
 	g := group{v, 0, 64 / v.size()}
 	var total [rows]vectors
@@ -55,23 +57,23 @@ func dots(v isa, f float) {
 		}
 	})
 	for r := range rows {
-		g.store(total[r], lane(sums.Offset(64*r), g))
+		VMOVSD(g.fold(total[r], op(VADDPD)), dst.Offset(8*r))
 	}
 	VZEROUPPER()
 	RET()
 }
 
-// addRows adds four rows, each times its weight, to grad, one after the other.
-func addRows(v isa, f float) {
-	TEXT(fmt.Sprintf("addRows%s%s", f.name, v.Name()), NOSPLIT,
-		fmt.Sprintf("func(grad *float64, x *float%s, stride int, w *[4]float64, n int)", f.name))
+// addRows adds rows, each times its weight, to grad, one after the other.
+func addRows(v isa, f float, name, names, weight, doc string) {
+	TEXT(name+f.name+v.Name(), NOSPLIT, fmt.Sprintf("func(grad *float64, %s *float%s, w %s, n int)", names, f.name, weight))
 	Pragma("noescape")
-	Doc("addRows adds w[0]·x[0] + … + w[3]·x[3] to grad, in this order; n is a multiple of 8.")
+	Doc(name + " " + doc + "; n is a multiple of 8.")
 	grad, weights := pointer("grad"), pointer("w")
-	x := rowPointers(f)
-	var w [rows]reg.VecVirtual
-	for r := range w {
-		w[r] = v.reg()
+	var x []Mem
+	var w []reg.VecVirtual
+	for r, name := range strings.Split(names, ", ") {
+		x = append(x, pointer(name))
+		w = append(w, v.reg())
 		VBROADCASTSD(weights.Offset(8*r), w[r])
 	}
 	columns(func(i reg.GPVirtual) {
@@ -79,7 +81,7 @@ func addRows(v isa, f float) {
 			at := grad.Idx(i, 8).Offset(k * v.size())
 			s := v.reg()
 			VMOVUPD(at, s)
-			for r := range rows {
+			for r := range x {
 				p := f.load(v, x[r], i, k)
 				VMULPD(w[r], p, p)
 				VADDPD(p, s, s)

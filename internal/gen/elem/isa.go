@@ -22,6 +22,7 @@ type isa interface {
 // Predicates of VCMPPD, none of which signals.
 const (
 	equal             = U8(0x00)
+	unordered         = U8(0x03)
 	notGreaterOrEqual = U8(0x19)
 	greaterOrEqual    = U8(0x1d)
 	greater           = U8(0x1e)

@@ -5,6 +5,7 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 func main() {
@@ -14,6 +15,7 @@ func main() {
 		products(v)
 		exp(v)
 		sum(v)
+		largest(v)
 		smoothed(v)
 		logRatios(v)
 	}
@@ -61,6 +63,33 @@ func sum(v isa) {
 	lanes.store(total, lane(sums, lanes))
 	VZEROUPPER()
 	Store(i, ReturnIndex(0))
+	RET()
+}
+
+// largest writes the largest element.
+func largest(v isa) {
+	TEXT("largest"+v.Name(), NOSPLIT, "func(x *float64, n int) (m float64, unordered int)")
+	Pragma("noescape")
+	Doc("largest"+v.Name()+" returns the largest of n elements, a positive multiple of 8;",
+		"unordered is not 0 if one of them is NaN, and m is then unspecified.")
+	x := pointer("x")
+	lanes := group{v, 0, 64 / v.size()}
+	at := func(k int) Mem { return x.Offset(k * v.size()) }
+	m := lanes.load(at)
+	bad := GP64()
+	XORQ(bad, bad)
+	columns(func(i reg.GPVirtual) {
+		next := lanes.load(turn{index: i}.at(x, lanes))
+		for _, mask := range lanes.compare(next, unordered, next) {
+			ORQ(v.bits(mask).As64(), bad)
+		}
+		for k := range m {
+			VMAXPD(next[k], m[k], m[k])
+		}
+	})
+	Store(lanes.fold(m, op(VMAXPD)), ReturnIndex(0))
+	VZEROUPPER()
+	Store(bad, ReturnIndex(1))
 	RET()
 }
 

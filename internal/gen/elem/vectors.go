@@ -104,3 +104,22 @@ func (g group) compare(a vectors, predicate Op, b any) []reg.Register {
 func (g group) choose(masks []reg.Register, yes, no vectors) vectors {
 	return g.each(func(k int) reg.VecVirtual { return g.isa.choose(masks[k], yes[k], no[k]) })
 }
+
+// fold combines the eight lanes of v: ((0∘4)∘(2∘6))∘((1∘5)∘(3∘7)).
+func (g group) fold(v vectors, combine func(b, a, dst Op)) reg.Register {
+	y, high := v[0].AsY(), YMM()
+	if g.count == 1 {
+		VEXTRACTF64X4(Imm(1), v[0], high)
+	} else {
+		high = v[1]
+	}
+	sum := YMM()
+	combine(high, y, sum)
+	x := XMM()
+	VEXTRACTF128(Imm(1), sum, x)
+	combine(x, sum.AsX(), x)
+	odd := XMM()
+	VUNPCKHPD(x, x, odd)
+	combine(odd, x, x)
+	return x
+}
