@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // Source says from which distribution samples were drawn.
@@ -67,15 +69,11 @@ func (b Batch) check(from Source) error {
 	return nil
 }
 
-// finite reports whether all log-probabilities are, their differences included: the common
-// case, which is quick to tell.
+// finite reports whether all log-probabilities are, if it is quick to tell: a sum is finite only if
+// its terms are.
 func (b Batch) finite() bool {
-	for i, v := range b.LogP {
-		if d := v - b.LogRef[i]; d-d != 0 {
-			return false
-		}
-	}
-	return true
+	s := elem.Sum(b.LogP) + elem.Sum(b.LogRef)
+	return s-s == 0
 }
 
 func bad(v float64, drawn bool) bool {

@@ -36,6 +36,9 @@ type Histogram struct {
 	counts []uint64  // below Lo, the bins, from Hi on
 	mass   []float64 // Σ weight·e^{−shift} of the same
 	sums   []float64 // mass of the replicates, bin by bin
+
+	bins    []int // of a chunk
+	weights []float64
 }
 
 // ProfilePoint is the coverage profile at N = e^LogN. Lo and Hi are a 95% band for all
@@ -67,6 +70,7 @@ func NewHistogram(c HistogramConfig) (*Histogram, error) {
 	}
 	h.counts, h.mass = make([]uint64, c.Bins+2), make([]float64, c.Bins+2)
 	h.sums = make([]float64, (c.Bins+2)*c.Replicates)
+	h.bins, h.weights = make([]int, histogramChunk), make([]float64, histogramChunk)
 	return h, nil
 }
 
@@ -114,26 +118,22 @@ func (h *Histogram) Add(b Batch) error {
 const histogramChunk = 256
 
 func (h *Histogram) addChunk(b Batch) {
-	var bins [histogramChunk]int
-	var weights [histogramChunk]float64
 	n := len(b.Prompt)
-	perUnit := float64(h.config.Bins) / (h.config.Hi - h.config.Lo)
-	for i := range n {
-		logw, _, l := b.logWeights(h.config.Source, i)
-		k := h.bin(l, perUnit)
-		bins[i], weights[i] = k, logw-h.shift(k)
-		h.counts[k]++
-	}
+	bins, weights := h.bins[:n], h.weights[:n]
+	h.place(bins, weights, b)
 	if h.config.Source == FromPolicy {
-		for i := range n {
+		for i := range weights {
 			weights[i] = 1
 		}
 	} else {
-		expAny(weights[:n])
+		expAny(weights)
+	}
+	for _, k := range bins {
+		h.counts[k]++
 	}
 	if h.config.Replicates == 0 {
 		h.boot.see(b.Prompt)
-		for i, k := range bins[:n] {
+		for i, k := range bins {
 			h.mass[k] += weights[i]
 		}
 		return
@@ -145,6 +145,25 @@ func (h *Histogram) addChunk(b Batch) {
 			floats.AddScaled(h.replicates(bins[i]), weights[i], taken)
 		}
 	})
+}
+
+// place stores the bins of a chunk's samples, and the logarithms of their weights in units of
+// the bin.
+func (h *Histogram) place(bins []int, logw []float64, b Batch) {
+	perUnit := float64(h.config.Bins) / (h.config.Hi - h.config.Lo)
+	if h.config.Source == FromRef && b.finite() {
+		for i, lp := range b.LogP {
+			l := lp - b.LogRef[i]
+			k := h.bin(l, perUnit)
+			bins[i], logw[i] = k, l-h.edges[max(k, 1)-1]
+		}
+		return
+	}
+	for i := range b.Prompt {
+		w, _, l := b.logWeights(h.config.Source, i)
+		k := h.bin(l, perUnit)
+		bins[i], logw[i] = k, w-h.shift(k)
+	}
 }
 
 // expAny replaces x by eˣ.

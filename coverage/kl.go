@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
+
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/prefgrad/prefgrad/internal/record"
@@ -90,9 +92,11 @@ func (e *KLEstimator) Add(l []float64, k int) error {
 	if k < 1 || len(l)%k != 0 {
 		panic("coverage: k < 1, or a length that is not a multiple of k")
 	}
-	for i, v := range l {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("coverage: l[%d] = %v, must be finite", i, v)
+	if s := elem.Sum(l); s-s != 0 { // else all are finite
+		for i, v := range l {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("coverage: l[%d] = %v, must be finite", i, v)
+			}
 		}
 	}
 	const prompts = 256 // at a time
@@ -104,21 +108,20 @@ func (e *KLEstimator) Add(l []float64, k int) error {
 
 // addChunk merges the moments of a few prompts, in two passes: a division less for each.
 func (e *KLEstimator) addChunk(l []float64, k int) {
-	first := l[0] // a large common offset cancels
-	c := KLEstimator{n: len(l) / k}
-	sum := 0.0
-	for _, v := range l {
-		sum += v - first
-	}
-	c.mean = first + sum/float64(len(l))
+	c := KLEstimator{n: len(l) / k, mean: elem.Sum(l) / float64(len(l))}
+	off := 0.0 // what rounding left of the mean
 	for g := 0; g < len(l); g += k {
 		sum := 0.0
 		for _, v := range l[g : g+k] {
 			sum += v - c.mean
 		}
 		d := sum / float64(k)
+		off += d
 		c.m2 += d * d
 	}
+	off /= float64(c.n)
+	c.mean += off
+	c.m2 -= float64(c.n) * off * off
 	e.Merge(c)
 }
 

@@ -96,7 +96,7 @@ func (m *Moments) addChunk(b Batch) {
 	for k, alpha := range m.config.Orders {
 		e := m.scratch[k*momentsChunk:][:n]
 		if finite {
-			m.finite(k, e, l, lo, hi, alpha)
+			m.finite(k, e, l, lo, hi)
 			continue
 		}
 		for i := range e {
@@ -122,21 +122,32 @@ func (m *Moments) addChunk(b Batch) {
 	})
 }
 
-// finite stores e^{c·ℓ − largest} for log-ratios in [lo, hi], where c is the order's factor of ℓ.
-func (m *Moments) finite(k int, e, l []float64, lo, hi, alpha float64) {
-	c := alpha
-	if m.config.Source == FromPolicy {
-		c--
-	}
+// finite stores e^{c·ℓ − largest} of order k for log-ratios in [lo, hi], where c is the order's factor
+// of ℓ. Where the order before has half of both, its squares are what is wanted.
+func (m *Moments) finite(k int, e, l []float64, lo, hi float64) {
+	c := m.factor(k)
 	m.raise(k, max(c*lo, c*hi)+0) // never −0, so that equal exponents have equal bits
-	if math.IsInf(m.largest[k], 0) {
+	switch {
+	case math.IsInf(m.largest[k], 0):
 		for i, v := range l {
 			e[i] = c * v
 		}
 		scale(e, m.largest[k])
-		return
+	case k > 0 && c == 2*m.factor(k-1) && m.largest[k] == 2*m.largest[k-1]:
+		for i, v := range m.scratch[(k-1)*momentsChunk:][:len(l)] {
+			e[i] = v * v
+		}
+	default:
+		elem.Exp(e, l, c, m.largest[k])
 	}
-	elem.Exp(e, l, c, m.largest[k])
+}
+
+// factor is what ℓ is multiplied by in the exponent of order k.
+func (m *Moments) factor(k int) float64 {
+	if m.config.Source == FromPolicy {
+		return m.config.Orders[k] - 1
+	}
+	return m.config.Orders[k]
 }
 
 // logRatios stores log π − log π_ref and returns the smallest and the largest. Samples of either
