@@ -42,7 +42,8 @@
 // with what they have drawn, with the rewards, and with the log-probabilities that the policy
 // had then: so PPO's ratios differ from 1, and REBEL's regression is solved further. KLPenalty,
 // KLBudget, Online and NashMD estimate a gradient for the policy as it is, and draw anew at each
-// update. Steps, schedules and evaluations count updates.
+// update. Steps, schedules and evaluations count updates; what a term has to say about its draws
+// is in the metrics of the first update on a batch.
 //
 // # What is not answered
 //

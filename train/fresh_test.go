@@ -334,7 +334,7 @@ func TestFreshDescribe(t *testing.T) {
 		"REBEL":                   "K=2 Eta=0.7 Beta=0.1",
 		"best of n":               "N=3",
 		"Nash-MD":                 "K=2 Beta=0.2",
-		"PPO":                     "K=3 Advantage=rloo.RLOO{} Beta=0.2 Loss=loss.PPO{ClipLow:0.01, ClipHigh:0.01, Dual:0, By:0x1} Control=<nil><nil> Importance=<nil>",
+		"PPO":                     "K=3 Advantage=rloo.RLOO{} AdvantageOf=false Beta=0.2 Loss=loss.PPO{ClipLow:0.01, ClipHigh:0.01, Dual:0, By:0x1} Control=<nil><nil> Importance=<nil>",
 	} {
 		assert.Equal(t, text, allTerms(p, ref)[name].(train.Describer).Describe(), name)
 	}

@@ -47,6 +47,12 @@ type PolicyGradient[X, Y any] struct {
 	Beta      float64 // finite, not negative
 	Loss      loss.PolicyGradient
 
+	// AdvantageOf, in place of Advantage, is for those that have to know the replies to which
+	// they belong: rloo.OPO their lengths, rloo.ReMax a baseline of each prompt. It is asked at
+	// the first update on a batch, of the replies that have a reward; g says which of them
+	// belong to one prompt, and has empty groups where none is left.
+	AdvantageOf func(ctx context.Context, xs []X, ys []Y, g rloo.Groups) (rloo.Advantage, error)
+
 	// Control moves β, by the KL of the replies drawn for a batch, in place of Beta: rloo.Adaptive
 	// or rloo.Dual. Its state is part of a checkpoint. One of another package must be an
 	// encoding.BinaryMarshaler and BinaryUnmarshaler. Nil: β is Beta.
@@ -118,8 +124,8 @@ func (t *PolicyGradient[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], k
 
 func (t *PolicyGradient[X, Y]) check(b *Batch[X, Y]) error {
 	switch {
-	case t.Advantage == nil || t.Loss == nil:
-		return errors.New("train: PolicyGradient needs an Advantage and a Loss")
+	case (t.Advantage == nil) == (t.AdvantageOf == nil) || t.Loss == nil:
+		return errors.New("train: PolicyGradient needs a Loss, and either Advantage or AdvantageOf")
 	case t.K < 1:
 		return fmt.Errorf("train: PolicyGradient.K = %d, must be at least 1", t.K)
 	case (t.Beta != 0 || t.Control != nil) && t.Ref == nil:
@@ -178,8 +184,12 @@ func (t *PolicyGradient[X, Y]) advance(ctx context.Context, d *ratedReplies[X, Y
 		}
 	}
 	d.Advantage = resize(d.Advantage, n)
+	advantage, err := advantageOf(ctx, t.Advantage, t.AdvantageOf, d.xs, d.ys, d.groups, b)
+	if err != nil {
+		return err
+	}
 	beta := coefficient(t.Beta, t.Control)
-	signal, err := rloo.RegularisedReward{Advantage: t.Advantage, Beta: beta}.Eval(d.Advantage, d.reward, d.Old, d.Ref, d.groups)
+	signal, err := rloo.RegularisedReward{Advantage: advantage, Beta: beta}.Eval(d.Advantage, d.reward, d.Old, d.Ref, d.groups)
 	if err != nil {
 		return err
 	}
@@ -201,7 +211,7 @@ func (t *PolicyGradient[X, Y]) advance(ctx context.Context, d *ratedReplies[X, Y
 
 // Describe implements [Describer].
 func (t *PolicyGradient[X, Y]) Describe() string {
-	return fmt.Sprintf("K=%d Advantage=%#v Beta=%v Loss=%#v Control=%T%+v Importance=%+v", t.K, t.Advantage, t.Beta, t.Loss, t.Control, t.Control, t.Importance)
+	return fmt.Sprintf("K=%d Advantage=%#v AdvantageOf=%v Beta=%v Loss=%#v Control=%T%+v Importance=%+v", t.K, t.Advantage, t.AdvantageOf != nil, t.Beta, t.Loss, t.Control, t.Control, t.Importance)
 }
 
 // EndStep implements [Stateful]: it moves β.

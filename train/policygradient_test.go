@@ -137,6 +137,63 @@ func TestPolicyGradientRepeat(t *testing.T) {
 	assert.False(t, ok, "reported again")
 }
 
+// TestPolicyGradientAdvantageOf: a baseline of the prompt from elsewhere leaves the mean gradient
+// as it is, for one draw too; lengths are those of the replies that are asked about.
+func TestPolicyGradientAdvantageOf(t *testing.T) {
+	const beta = 0.4
+	e := newEnumerated()
+	p := probs(e)
+	e.descends(t, [][]float64{p}, regularised(beta), func() train.Term[int, int] {
+		g := e.gradient(1, nil, beta)
+		g.AdvantageOf = func(_ context.Context, xs, ys []int, groups rloo.Groups) (rloo.Advantage, error) {
+			require.Len(t, xs, 1)
+			require.Equal(t, []int{0, 1}, groups.Begin)
+			return rloo.ReMax{Baseline: []float64{0.7}}, nil
+		}
+		return g
+	})
+	// With lengths for weights, as by definition.
+	draws, lengths := []int{2, 0, 1}, []float64{3, 1, 2}
+	ref := logProbs(t, e.ref)
+	logp := logProbs(t, e)
+	var want [responses]float64
+	for i, y := range draws {
+		others, n := 0.0, 0.0
+		for j, o := range draws {
+			if j != i {
+				others += lengths[j] * (utility[o] - beta*(logp[o]-ref[o]))
+				n += lengths[j]
+			}
+		}
+		a := utility[y] - beta*(logp[y]-ref[y]) - others/n
+		for v := range want {
+			want[v] += a * p[v] / 3
+		}
+		want[y] -= a / 3
+	}
+	g := e.gradient(3, nil, beta)
+	g.AdvantageOf = func(_ context.Context, _, ys []int, _ rloo.Groups) (rloo.Advantage, error) {
+		assert.Equal(t, draws, ys)
+		return rloo.OptimalBaseline{Weight: lengths}, nil
+	}
+	*e.draws = slices.Clone(draws)
+	clear(e.Grad())
+	require.NoError(t, g.Accumulate(ctx, one(), policy.Key{}, &train.Metrics{}))
+	assert.InDeltaSlice(t, want[:], e.Grad(), 1e-14)
+
+	for want, of := range map[string]func(context.Context, []int, []int, rloo.Groups) (rloo.Advantage, error){
+		"advantage: mute": func(context.Context, []int, []int, rloo.Groups) (rloo.Advantage, error) { return nil, errMute },
+		"train: AdvantageOf has returned no Advantage": func(context.Context, []int, []int, rloo.Groups) (rloo.Advantage, error) { return nil, nil },
+		"rloo.GPG looks at the whole batch":            func(context.Context, []int, []int, rloo.Groups) (rloo.Advantage, error) { return rloo.GPG{}, nil },
+	} {
+		*e.draws = slices.Clone(draws)
+		g.AdvantageOf = of
+		b := one()
+		b.Rows = 2
+		assert.ErrorContains(t, g.Accumulate(ctx, b, policy.Key{}, &train.Metrics{}), want)
+	}
+}
+
 // TestPolicyGradientIsOnline: RLOO of whole replies is the term Online.
 func TestPolicyGradientIsOnline(t *testing.T) {
 	params := func(terms func(toy *toy) term) []float64 {
@@ -185,17 +242,17 @@ func TestPolicyGradientErrors(t *testing.T) {
 		return nil
 	}
 	for want, set := range map[string]func(g *train.PolicyGradient[x, int]){
-		"PolicyGradient needs an Advantage and a Loss":          func(g *train.PolicyGradient[x, int]) { g.Advantage = nil },
-		"PolicyGradient.K = 0, must be at least 1":              func(g *train.PolicyGradient[x, int]) { g.K = 0 },
-		"PolicyGradient.Beta or Control without Ref":            func(g *train.PolicyGradient[x, int]) { g.Ref = nil },
-		"RegularisedReward.Beta = -1":                           func(g *train.PolicyGradient[x, int]) { g.Beta = -1 },
-		"rloo.Whitened looks at the whole batch":                func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.Whitened{} },
-		"rloo.GPG looks at the whole batch":                     func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.GPG{} },
-		"sample 1: loss: Reward[5] = +Inf":                      func(g *train.PolicyGradient[x, int]) { g.Reward = infinite },
-		"Reinforce.By = 0, must be":                             func(g *train.PolicyGradient[x, int]) { g.Loss = loss.Reinforce{} },
-		rloo.ErrDependent.Error():                               func(g *train.PolicyGradient[x, int]) { g.Policy = correlated{toy.LogLinear} },
-		"Importance.Max is -1, must be positive, or 0 for none": func(g *train.PolicyGradient[x, int]) { g.Importance = &sampler.Importance{Max: -1} },
-		"reference: row ":                                       func(g *train.PolicyGradient[x, int]) { g.Ref = unscored{toy.ref} },
+		"PolicyGradient needs a Loss, and either Advantage or AdvantageOf": func(g *train.PolicyGradient[x, int]) { g.Advantage = nil },
+		"PolicyGradient.K = 0, must be at least 1":                         func(g *train.PolicyGradient[x, int]) { g.K = 0 },
+		"PolicyGradient.Beta or Control without Ref":                       func(g *train.PolicyGradient[x, int]) { g.Ref = nil },
+		"RegularisedReward.Beta = -1":                                      func(g *train.PolicyGradient[x, int]) { g.Beta = -1 },
+		"rloo.Whitened looks at the whole batch":                           func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.Whitened{} },
+		"rloo.GPG looks at the whole batch":                                func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.GPG{} },
+		"sample 1: loss: Reward[5] = +Inf":                                 func(g *train.PolicyGradient[x, int]) { g.Reward = infinite },
+		"Reinforce.By = 0, must be":                                        func(g *train.PolicyGradient[x, int]) { g.Loss = loss.Reinforce{} },
+		rloo.ErrDependent.Error():                                          func(g *train.PolicyGradient[x, int]) { g.Policy = correlated{toy.LogLinear} },
+		"Importance.Max is -1, must be positive, or 0 for none":            func(g *train.PolicyGradient[x, int]) { g.Importance = &sampler.Importance{Max: -1} },
+		"reference: row ":                                                  func(g *train.PolicyGradient[x, int]) { g.Ref = unscored{toy.ref} },
 	} {
 		g := base
 		set(&g)
@@ -205,7 +262,7 @@ func TestPolicyGradientErrors(t *testing.T) {
 		assert.ErrorContains(t, err, "train: step 1: ")
 		assert.ErrorContains(t, err, want)
 	}
-	assert.Equal(t, "K=2 Advantage=rloo.RLOO{} Beta=0.1 Loss=loss.Reinforce{By:0x1} Control=<nil><nil> Importance=<nil>", base.Describe())
+	assert.Equal(t, "K=2 Advantage=rloo.RLOO{} AdvantageOf=false Beta=0.1 Loss=loss.Reinforce{By:0x1} Control=<nil><nil> Importance=<nil>", base.Describe())
 	base.Importance = &sampler.Importance{Max: 2}
 	assert.Contains(t, base.Describe(), "Importance=&{Min:0 Max:2 Mask:false SelfNormalise:false}")
 }

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/prefgrad/prefgrad/coverage"
@@ -96,10 +98,25 @@ func reportImportance(s sampler.ImportanceStats, m *Metrics) {
 	m.Mean("importance/clipped", float64(s.Below+s.Above), s.N)
 }
 
+// advantageOf returns the advantage of a batch: a, or what of makes of its replies.
+func advantageOf[X, Y any](ctx context.Context, a rloo.Advantage, of func(context.Context, []X, []Y, rloo.Groups) (rloo.Advantage, error), xs []X, ys []Y, g rloo.Groups, b *Batch[X, Y]) (rloo.Advantage, error) {
+	if of == nil {
+		return a, nil
+	}
+	a, err := of(ctx, xs, ys, g)
+	if err != nil {
+		return nil, fmt.Errorf("advantage: %w", err)
+	}
+	if a == nil {
+		return nil, errors.New("train: AdvantageOf has returned no Advantage")
+	}
+	return a, checkWhole(b, a, wholeStep(a))
+}
+
 // wholeStep reports whether an advantage depends on all groups of a step.
 func wholeStep(a rloo.Advantage) bool {
 	switch a.(type) {
-	case rloo.Whitened, rloo.GPG:
+	case rloo.Whitened, rloo.GPG, rloo.ControlVariate:
 		return true
 	}
 	return loss.IsCoupled(a)

@@ -23,14 +23,14 @@ import (
 //
 // With rloo.RLOO, a loss with derivative −A at π = π_old that adds up tokens, and the zero values
 // of TokensPerReply and TokenMean, the first update on a batch is an unbiased estimate of
-// ∇(−E_π[r] + β·KL(π‖π_ref)). With Mask or MaskTruncated, it is not; those bias it towards
-// what is left.
+// ∇(−E_π[r] + β·KL(π‖π_ref)). A Mask biases it towards what is left.
 //
 // The loss is divided by Rows·K·TokensPerReply, or by the number of tokens of the step that
 // count. Loop.Repeat, replies without a reward and dependent draws are as for
 // [PolicyGradient], and so are the metrics, clip ratios and importance per token. It also
 // reports "completions/mean_length", "completions/clipped_ratio" (the share of replies that were
-// cut off) and, with Entropy, "entropy" per token. It is not safe for concurrent use.
+// cut off), with Entropy "entropy" per token, and with Mask "frac_masked". It is not safe for
+// concurrent use.
 type TokenPolicyGradient struct {
 	Policy    policy.TokenPolicy
 	Generator policy.Generator
@@ -42,6 +42,9 @@ type TokenPolicyGradient struct {
 	Loss      loss.PolicyGradient
 	Control   rloo.Controller // moves β in place of Beta, as for PolicyGradient; it needs Ref
 
+	// AdvantageOf is that of [PolicyGradient]; replies are valid during the call.
+	AdvantageOf func(ctx context.Context, prompts, replies [][]int32, g rloo.Groups) (rloo.Advantage, error)
+
 	// ExactKL takes the KL of the whole distributions after each prefix in place of that of the
 	// tokens drawn (rloo.SequenceSum): the same gradient in expectation, with less variance. The
 	// passes of Policy must provide KL, to the reference that they know; Ref is not asked for
@@ -49,9 +52,14 @@ type TokenPolicyGradient struct {
 	ExactKL bool
 
 	Entropy        bool    // compute entropies: for losses and masks that read Rollouts.Entropy
-	MaskTruncated  bool    // replies that were cut off have advantages, but no tokens in the loss
 	TokensPerReply float64 // a constant length to divide by; positive and finite, or 0 for 1
 	TokenMean      bool    // divide by the tokens of the step instead; it refuses micro-batches
+
+	// Mask leaves tokens out of the loss at each update, not out of advantages: loss.DropTruncated
+	// for replies that were cut off, loss.TopEntropy, loss.IcePop. With CountMasked they stay in
+	// its means. Nil: none.
+	Mask        loss.TokenMask
+	CountMasked bool
 
 	Importance   *sampler.Importance // nil: the generator's distribution is the policy's
 	WholeReplies bool                // importance of whole replies in place of single tokens
@@ -65,6 +73,8 @@ type TokenPolicyGradient struct {
 	stats, w  policy.TokenStats
 	seq       []float64
 	kl        policy.TokenStats // weights for the KL
+	keep      []bool            // what Mask keeps
+	weight    []float64
 }
 
 // tokenReplies is replies to some prompts, those with a reward, and their advantages by token.
@@ -108,7 +118,11 @@ func (t *TokenPolicyGradient) Accumulate(ctx context.Context, b *Batch[[]int32, 
 		}
 	}
 	d.LogProb, d.Rollouts.Entropy = t.stats.LogProb, t.stats.Entropy
-	total, err := t.Loss.Eval(loss.RolloutsOut{LogProb: t.w.LogProb, Entropy: t.w.Entropy}, d.Rollouts)
+	seen, err := t.masked(d, m)
+	if err != nil {
+		return t.located(b, err, d)
+	}
+	total, err := t.Loss.Eval(loss.RolloutsOut{LogProb: t.w.LogProb, Entropy: t.w.Entropy}, seen)
 	if err != nil {
 		return t.located(b, err, d)
 	}
@@ -131,8 +145,8 @@ func (t *TokenPolicyGradient) Accumulate(ctx context.Context, b *Batch[[]int32, 
 func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
 	per := t.TokensPerReply
 	switch {
-	case t.Advantage == nil || t.Loss == nil:
-		return errors.New("train: TokenPolicyGradient needs an Advantage and a Loss")
+	case (t.Advantage == nil) == (t.AdvantageOf == nil) || t.Loss == nil:
+		return errors.New("train: TokenPolicyGradient needs a Loss, and either Advantage or AdvantageOf")
 	case t.K < 1:
 		return fmt.Errorf("train: TokenPolicyGradient.K = %d, must be at least 1", t.K)
 	case t.Beta != 0 && t.Ref == nil && !t.ExactKL:
@@ -145,6 +159,8 @@ func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
 		return errors.New("train: TokenPolicyGradient has TokensPerReply and TokenMean: which one?")
 	case t.ExactKL && (b.Repeat > 0 || t.Importance != nil):
 		return errors.New("train: TokenPolicyGradient.ExactKL needs replies of the policy as it is: without Loop.Repeat and Importance")
+	case t.CountMasked && t.Mask == nil:
+		return errors.New("train: TokenPolicyGradient.CountMasked without Mask")
 	case t.WholeReplies && t.Importance == nil:
 		return errors.New("train: TokenPolicyGradient.WholeReplies without Importance")
 	case t.TokenMean && b.Len() != b.Rows:
@@ -154,6 +170,9 @@ func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
 		return err
 	}
 	if err := checkWhole(b, t.Loss, loss.IsCoupled(t.Loss)); err != nil {
+		return err
+	}
+	if err := checkWhole(b, t.Mask, loss.IsCoupled(t.Mask)); err != nil {
 		return err
 	}
 	return checkWhole(b, t.Advantage, wholeStep(t.Advantage))
@@ -187,6 +206,32 @@ func (t *TokenPolicyGradient) forward(ctx context.Context, d *tokenReplies, b *B
 	return rowErrorAt(b, t.pass.Forward(ctx, t.stats, d.tokens), d.at, t.K)
 }
 
+// masked returns what the loss gets to see.
+func (t *TokenPolicyGradient) masked(d *tokenReplies, m *Metrics) (loss.Rollouts, error) {
+	seen := d.Rollouts
+	if t.Mask == nil {
+		return seen, nil
+	}
+	counted := 0
+	for i := range seen.Len() {
+		counted += seen.Count(i)
+	}
+	t.keep = resize(t.keep, len(seen.LogProb))
+	dropped, err := t.Mask.Keep(t.keep, seen)
+	if err != nil {
+		return seen, err
+	}
+	m.Mean("frac_masked", float64(dropped), counted)
+	if t.CountMasked {
+		t.weight = resize(t.weight, len(seen.LogProb))
+		loss.ZeroWeights(t.weight, seen.Weight, t.keep)
+		seen.Weight = t.weight
+	} else {
+		seen.Mask = t.keep
+	}
+	return seen, nil
+}
+
 // exactKL adds β·KL to the weights and the loss.
 func (t *TokenPolicyGradient) exactKL(d *tokenReplies, div float64, m *Metrics) error {
 	n, w := len(d.tokens.IDs), &t.kl
@@ -209,8 +254,8 @@ func (t *TokenPolicyGradient) exactKL(d *tokenReplies, div float64, m *Metrics) 
 
 // Describe implements [Describer].
 func (t *TokenPolicyGradient) Describe() string {
-	return fmt.Sprintf("K=%d Advantage=%#v Beta=%v Loss=%#v Control=%T%+v ExactKL=%v Entropy=%v MaskTruncated=%v TokensPerReply=%v TokenMean=%v Importance=%+v WholeReplies=%v",
-		t.K, t.Advantage, t.Beta, t.Loss, t.Control, t.Control, t.ExactKL, t.Entropy, t.MaskTruncated, t.TokensPerReply, t.TokenMean, t.Importance, t.WholeReplies)
+	return fmt.Sprintf("K=%d Advantage=%#v AdvantageOf=%v Beta=%v Loss=%#v Control=%T%+v ExactKL=%v Entropy=%v Mask=%#v CountMasked=%v TokensPerReply=%v TokenMean=%v Importance=%+v WholeReplies=%v",
+		t.K, t.Advantage, t.AdvantageOf != nil, t.Beta, t.Loss, t.Control, t.Control, t.ExactKL, t.Entropy, t.Mask, t.CountMasked, t.TokensPerReply, t.TokenMean, t.Importance, t.WholeReplies)
 }
 
 // EndStep implements [Stateful]: it moves β.

@@ -72,6 +72,16 @@ func TestTokenExpectation(t *testing.T) {
 	assert.InDeltaSlice(t, reward, s.mean(t, own, func(g *train.TokenPolicyGradient) {
 		g.Loss, g.Beta = loss.RLOO{ClipLow: 0.2, ClipHigh: 0.2}, 0
 	}), 1e-6)
+	of := func(_ context.Context, prompts, replies []tokens, _ rloo.Groups) (rloo.Advantage, error) {
+		var lengths []float64
+		for i, y := range replies {
+			assert.Equal(t, s.prompt, prompts[i])
+			lengths = append(lengths, float64(len(y)))
+		}
+		return rloo.OptimalBaseline{Weight: lengths}, nil
+	}
+	byLength := s.mean(t, own, func(g *train.TokenPolicyGradient) { g.Advantage, g.AdvantageOf = nil, of })
+	assert.InDeltaSlice(t, want, byLength, 1e-6, "unbiased for any weights")
 	// Ratios of tokens leave out that prefixes come from elsewhere: see sampler.Importance.
 	biased := s.mean(t, mu, func(g *train.TokenPolicyGradient) { g.Importance = &sampler.Importance{} })
 	away := 0.0
@@ -101,7 +111,7 @@ func (s *speaker) step(t *testing.T, replies []int, set func(g *train.TokenPolic
 func TestTokenTruncated(t *testing.T) {
 	s := newSpeaker(t)
 	whole, cut := slices.Index(s.cut, false), slices.Index(s.cut, true)
-	grad, m := s.step(t, []int{whole, cut}, func(g *train.TokenPolicyGradient) { g.MaskTruncated, g.Beta = true, 0 })
+	grad, m := s.step(t, []int{whole, cut}, func(g *train.TokenPolicyGradient) { g.Mask, g.Beta = loss.DropTruncated{}, 0 })
 	assert.Equal(t, 0.5, m["completions/clipped_ratio"])
 	assert.Equal(t, float64(len(s.replies[whole])+tinyLongest)/2, m["completions/mean_length"])
 
@@ -117,7 +127,18 @@ func TestTokenTruncated(t *testing.T) {
 	assert.InDeltaSlice(t, s.Grad(), grad, 1e-6)
 	require.NotZero(t, grad[0])
 
-	grad, _ = s.step(t, []int{cut, cut}, func(g *train.TokenPolicyGradient) { g.MaskTruncated, g.TokenMean = true, true })
+	// What is masked stays in a mean over tokens if it is to count.
+	n := float64(len(s.replies[whole]))
+	for counted, tokens := range map[bool]float64{false: n, true: n + tinyLongest} {
+		mean, m := s.step(t, []int{whole, cut}, func(g *train.TokenPolicyGradient) {
+			g.Mask, g.CountMasked, g.TokenMean, g.Beta = loss.DropTruncated{}, counted, true, 0
+		})
+		for i := range mean {
+			assert.InDelta(t, grad[i]*2/tokens, mean[i], 1e-6, "counted %v", counted)
+		}
+		assert.Equal(t, tinyLongest/(n+tinyLongest), m["frac_masked"])
+	}
+	grad, _ = s.step(t, []int{cut, cut}, func(g *train.TokenPolicyGradient) { g.Mask, g.TokenMean = loss.DropTruncated{}, true })
 	assert.Equal(t, make([]float64, len(grad)), grad, "no token is left")
 }
 
@@ -236,16 +257,20 @@ func TestTokenErrors(t *testing.T) {
 		return &policy.ItemError{Index: 0, Err: errMute}
 	}
 	for want, set := range map[string]func(g *train.TokenPolicyGradient, b *train.Batch[tokens, tokens]){
-		"TokenPolicyGradient needs an Advantage and a Loss": func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Loss = nil },
-		"TokenPolicyGradient.K = 0, must be at least 1":     func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.K = 0 },
-		"TokenPolicyGradient.Beta without Ref or ExactKL":   func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Ref = nil },
-		"TokenPolicyGradient.TokensPerReply = -1":           func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.TokensPerReply = -1 },
+		"TokenPolicyGradient needs a Loss, and either Advantage or AdvantageOf": func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Loss = nil },
+		"TokenPolicyGradient.K = 0, must be at least 1":                         func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.K = 0 },
+		"TokenPolicyGradient.Beta without Ref or ExactKL":                       func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Ref = nil },
+		"TokenPolicyGradient.TokensPerReply = -1":                               func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.TokensPerReply = -1 },
 		"TokensPerReply and TokenMean: which one?": func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) {
 			g.TokensPerReply, g.TokenMean = 2, true
 		},
 		"WholeReplies without Importance":                  func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.WholeReplies = true },
 		"ExactKL needs replies of the policy as it is":     func(g *train.TokenPolicyGradient, b *train.Batch[tokens, tokens]) { g.ExactKL, b.Repeat = true, 1 },
 		"TokenMean cannot be accumulated from 1 of 2 rows": func(g *train.TokenPolicyGradient, b *train.Batch[tokens, tokens]) { g.TokenMean, b.Rows = true, 2 },
+		"CountMasked without Mask":                         func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.CountMasked = true },
+		"TopEntropy looks at the whole batch": func(g *train.TokenPolicyGradient, b *train.Batch[tokens, tokens]) {
+			g.Mask, b.Rows = loss.TopEntropy{Share: 0.5}, 2
+		},
 		"Whitened looks at the whole batch": func(g *train.TokenPolicyGradient, b *train.Batch[tokens, tokens]) {
 			g.Advantage, b.Rows = rloo.Whitened{}, 2
 		},

@@ -39,12 +39,12 @@ func (t *TokenPolicyGradient) draw(ctx context.Context, d *tokenReplies, b *Batc
 	if err := group(&d.rated, b, t.K, dependent(t.Generator)); err != nil {
 		return err
 	}
-	d.take(r, t.MaskTruncated)
+	d.take(r)
 	return nil
 }
 
 // take copies the replies that have a reward.
-func (d *tokenReplies) take(r *policy.Rollout, maskTruncated bool) {
+func (d *tokenReplies) take(r *policy.Rollout) {
 	d.tokens.Reset()
 	d.Behaviour, d.Truncated, d.mask = d.Behaviour[:0], d.Truncated[:0], d.mask[:0]
 	for _, i := range d.at {
@@ -52,10 +52,9 @@ func (d *tokenReplies) take(r *policy.Rollout, maskTruncated bool) {
 		prompt := r.Tokens.Prompt[i]
 		d.tokens.Append(r.Tokens.IDs[lo:lo+prompt], r.Tokens.IDs[lo+prompt:hi])
 		d.Behaviour = append(d.Behaviour, r.LogProb[lo:hi]...)
-		truncated := r.Finish[i] == policy.FinishLength
-		d.Truncated = append(d.Truncated, truncated)
+		d.Truncated = append(d.Truncated, r.Finish[i] == policy.FinishLength)
 		for p := lo; p < hi; p++ {
-			d.mask = append(d.mask, r.Tokens.Counts(p) && !(truncated && maskTruncated))
+			d.mask = append(d.mask, r.Tokens.Counts(p))
 		}
 	}
 	if slices.Contains(d.mask, false) {
@@ -79,8 +78,16 @@ func (t *TokenPolicyGradient) advance(ctx context.Context, d *tokenReplies, b *B
 			return err
 		}
 	}
+	var prompts, replies [][]int32
+	if t.AdvantageOf != nil {
+		prompts, replies = sequences(d.tokens)
+	}
+	advantage, err := advantageOf(ctx, t.Advantage, t.AdvantageOf, prompts, replies, d.groups, b)
+	if err != nil {
+		return err
+	}
 	t.beta = coefficient(t.Beta, t.Control)
-	e := rloo.RegularisedReward{Advantage: t.Advantage, Beta: t.beta}
+	e := rloo.RegularisedReward{Advantage: advantage, Beta: t.beta}
 	if t.ExactKL {
 		e.Beta = 0
 	}
@@ -106,6 +113,16 @@ func (t *TokenPolicyGradient) advance(ctx context.Context, d *tokenReplies, b *B
 	reportImportance(stats, m)
 	rloo.Spread(d.Weight, t.seq, layout)
 	return nil
+}
+
+// sequences returns prompts and replies.
+func sequences(t policy.Tokens) (prompts, replies [][]int32) {
+	for i := range t.Len() {
+		lo, hi := t.Reply(i)
+		prompts = append(prompts, t.IDs[t.Begin[i]:lo:lo])
+		replies = append(replies, t.IDs[lo:hi:hi])
+	}
+	return prompts, replies
 }
 
 // replySums returns the sum of v over the tokens of each reply that count.
