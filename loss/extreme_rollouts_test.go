@@ -113,12 +113,13 @@ func TestPolicyGradientImpossibleToken(t *testing.T) {
 func TestReverseKLTermExtremes(t *testing.T) {
 	l := loss.ReverseKLTerm{Beta: 1, By: loss.SumTokens}
 	for _, c := range []struct{ lp, old, ref, loss, slope float64 }{
-		{-800, -1, -2, math.Exp(-1), 0},    // ρ underflows, π_ref/π overflows
-		{-720, -700, -1, math.Exp(699), 0}, // ρ = e^{−20}, e^{719} overflows: π_ref/π_old does not
-		{-1, -800, -1, 0, 0},               // ρ overflows, and ℓ is 0
-		{-1, -800, -1 - 0x1p-500, 0, 0},    // ρ overflows, its product with ℓ does not
-		{-1, -1.5, -1.25, 0, 0},            // ordinary, see below
-		{-1, -1.5, -1 - 1e-9, 0, 0},        // cancels
+		{-800, -1, -2, math.Exp(-1), 0},                          // ρ underflows, π_ref/π overflows
+		{-720, -700, -1, math.Exp(699), 0},                       // ρ = e^{−20}, e^{719} overflows: π_ref/π_old does not
+		{-1, -800, -1, 0, 0},                                     // ρ overflows, and ℓ is 0
+		{0, -720, -0x1p-500, math.Exp(720-1000*math.Ln2) / 2, 0}, // ρ overflows, its product with ℓ does not
+		{-751, -1, -51, math.Exp(-50), 0},                        // ρ underflows, π_ref/π does not overflow
+		{-1, -1.5, -1.25, 0, 0},                                  // ordinary, see below
+		{-1, -1.5, -1 - 1e-9, 0, 0},                              // cancels
 	} {
 		b := replyOf([]float64{0}, []float64{1})
 		b.LogProb, b.Old, b.Ref = []float64{c.lp}, []float64{c.old}, []float64{c.ref}
@@ -134,6 +135,10 @@ func TestReverseKLTermExtremes(t *testing.T) {
 			c.slope = math.Copysign(math.Exp(d+math.Log(math.Abs(lr))), lr)
 		}
 		within(t, c.loss, total.Sum, 1e-12+thirdOrder(lr), c)
+		if math.Abs(c.slope) < 0x1p-1022 { // ρ is rounded as a subnormal number
+			assert.InDelta(t, c.slope, out.LogProb[0], 0x1p-1022)
+			continue
+		}
 		within(t, c.slope, out.LogProb[0], 1e-12, c)
 	}
 }

@@ -43,6 +43,7 @@ func TestPolicyGradientByHand(t *testing.T) {
 		{"PPO clipped below", ppo, half, down, 2.25, []float64{0}},
 		{"PPO too high, pushed down", ppo, two, down, 6, []float64{6}},
 		{"PPO dual clip", dual, two, down, 5.25, []float64{0}},
+		{"PPO without an upper bound, dual clip for the other sign", loss.PPO{ClipLow: 1, ClipHigh: math.Inf(1), Dual: 1.5, By: loss.SumTokens}, two, []float64{0.5}, -1, []float64{-1}},
 		{"PPO no signal", ppo, two, []float64{0}, 0, []float64{0}},
 		{"REINFORCE", loss.Reinforce{By: loss.SumTokens}, two, up, 3 * (2 - ln2), []float64{-3}},
 		{"CISPO", loss.CISPO{Max: 1.25}, two, up, 3 * 1.25 * (2 - ln2), []float64{-3.75}},
@@ -58,6 +59,10 @@ func TestPolicyGradientByHand(t *testing.T) {
 		{"VESPO, w = 2", loss.VESPO{K: 2, Lambda: 3, NegativeK: 3, NegativeLambda: 2}, two, down, -3 * 8 * math.Exp(-2) * (2 - ln2), []float64{24 * math.Exp(-2)}},
 		{"KL-Cov", loss.KLCov{Coef: 5, Share: 1, By: loss.SumTokens}, two, up, -6 + 5*ln2, []float64{-1}},
 		{"A*-PO", loss.AStarPO{Beta: 0.5}, []float64{ln2, ln2}, []float64{1, 1}, (ln2 - 1) * (ln2 - 1), []float64{ln2 - 1, ln2 - 1}},
+		{"CISPO with a bound below 1", loss.CISPO{Max: 0.5}, one, up, 3, []float64{-1.5}},
+		{"φ of tokens' ratios", loss.Detached{Ratio: loss.TokenRatio{}, Factor: loss.Gamma{K: 1, Lambda: 1, NegativeK: 1, NegativeLambda: 1}, By: loss.SumTokens},
+			[]float64{ln2, 0, 0}, []float64{1, 1, -1}, 2/math.E*(2-ln2) + 2 - 2, []float64{-2 / math.E, -1, 1}},
+		{"reverse KL at ℓ = 1", loss.ReverseKLTerm{Beta: 1, By: loss.SumTokens}, []float64{1}, up, 1, []float64{math.E}},
 		{"forward KL", loss.ForwardKLTerm{Beta: 2, By: loss.SumTokens}, two, up, 2 * (0.5 - 1 + ln2), []float64{1}},
 		{"reverse KL", loss.ReverseKLTerm{Beta: 2, By: loss.SumTokens}, two, up, 4 * (0.5 - 1 + ln2), []float64{4 * ln2}},
 	} {
@@ -124,7 +129,7 @@ func TestRolloutsTotal(t *testing.T) {
 		LogProb: []float64{nan, -1, nan, -2, -1, -1, -3, nan},
 		Old:     []float64{nan, -1 - math.Ln2, nan, -2, -1, -1, -3 + math.Ln2, nan},
 		// The third reply has no token at all.
-		Advantage: []float64{nan, 1, nan, 0, -1, -1, -1, nan},
+		Advantage: []float64{nan, 1, nan, 0, 1, -1, -1, nan},
 		Entropy:   []float64{nan, 0.5, nan, 0, 0.25, 1, 2, nan},
 	}
 	_, total := evalRollouts(t, loss.DAPO{ClipLow: 0.2, ClipHigh: 0.28}, b)
@@ -139,11 +144,11 @@ func TestRolloutsTotal(t *testing.T) {
 	assert.Equal(t, 3.75, total.Entropy)
 	assert.InDelta(t, 0, total.K1, 1e-15)
 	assert.InDelta(t, 2-1-math.Ln2+0.5-1+math.Ln2, total.K3, 1e-15)
-	assert.InDelta(t, -1.28+0+1+1+0.8, total.Sum, 1e-15)
+	assert.InDelta(t, -1.28+0-1+1+0.8, total.Sum, 1e-15)
 
 	b.Old = nil // one step: no ratio, and the derivative of ρ all the same
 	out, total := evalRollouts(t, loss.DAPO{ClipLow: 0.2, ClipHigh: 0.28}, b)
-	assert.Equal(t, []float64{0, -1, 0, 0, 1, 1, 1, 0}, out.LogProb)
+	assert.Equal(t, []float64{0, -1, 0, 0, -1, 1, 1, 0}, out.LogProb)
 	assert.Zero(t, total.K1)
 	assert.Zero(t, total.K3)
 	assert.Zero(t, total.ClippedLow+total.ClippedHigh)
@@ -151,7 +156,7 @@ func TestRolloutsTotal(t *testing.T) {
 
 // The k3 of a total keeps its digits where the terms cancel, and is never negative.
 func TestRolloutsK3NearZero(t *testing.T) {
-	for _, z := range []float64{1e-20, -1e-20, 1e-9, -1e-9, 1e-5, -1e-5, 0.01, 0.031, -0.031, 0.032, 0.1, -0.1} {
+	for _, z := range []float64{1e-20, -1e-20, 1e-9, -1e-9, 1e-5, -1e-5, 0.01, 0.1, -0.1, 0.24, -0.24, 0.2499, -0.2499, 0.26, -0.26, 1, -1} {
 		b := replyOf([]float64{0}, []float64{1})
 		b.LogProb, b.Old = []float64{z}, []float64{0}
 		_, total := evalRollouts(t, loss.Reinforce{By: loss.SumTokens}, b)
@@ -160,8 +165,49 @@ func TestRolloutsK3NearZero(t *testing.T) {
 		for n := 25; n >= 2; n-- {
 			want += math.Pow(z, float64(n)) / math.Gamma(float64(n)+1)
 		}
-		within(t, want, total.K3, 1e-12, z)
+		within(t, want, total.K3, 1e-14, z)
 		assert.Positive(t, total.K3, z)
 		assert.Equal(t, -z, total.K1)
 	}
+}
+
+// The weights of entropies, in sums and in means.
+func TestEntropyBonusWeights(t *testing.T) {
+	b := replyOf([]float64{0, 0}, []float64{1, 1})
+	b.Entropy = []float64{0.5, 0.25}
+	out, total := evalRollouts(t, loss.EntropyBonus{Coef: 0.1, By: loss.MeanTokens}, b)
+	assert.Equal(t, []float64{-0.05, -0.05}, out.Entropy)
+	within(t, -0.0375, total.Sum, 1e-15)
+	out, total = evalRollouts(t, loss.EntropyBonus{Coef: -1, By: loss.SumTokens}, b)
+	assert.Equal(t, []float64{1, 1}, out.Entropy)
+	assert.Equal(t, 0.75, total.Sum)
+}
+
+// rootRatio is a ratio that a caller makes, √ρ_t.
+type rootRatio struct{}
+
+func (rootRatio) LogRatios(z, d, _ []float64) loss.Clips {
+	for i := range z {
+		z[i] = d[i] / 2
+	}
+	return loss.Clips{Low: 1}
+}
+
+func (rootRatio) Pullback(slope, _, _ []float64) {
+	for i := range slope {
+		slope[i] /= 2
+	}
+}
+
+func (rootRatio) Check() error { return nil }
+
+func TestRatioOfACaller(t *testing.T) {
+	b := replyOf([]float64{2 * math.Ln2, 0, -2 * math.Ln2, -2 * math.Ln2}, []float64{1, 1, 1, 1})
+	out, total := evalRollouts(t, loss.Surrogate{Ratio: rootRatio{}, Gain: loss.Unclipped{}, By: loss.SumTokens}, b)
+	assert.InDeltaSlice(t, []float64{-1, -0.5, -0.25, -0.25}, out.LogProb, 1e-15)
+	assert.InDelta(t, -4, total.Sum, 1e-15)
+	assert.Equal(t, 1, total.ClippedLow)
+	out, total = evalRollouts(t, loss.Detached{Ratio: rootRatio{}, Factor: loss.Truncated{Max: 1.5}, By: loss.SumTokens}, b)
+	assert.InDeltaSlice(t, []float64{-1.5, -1, -0.5, -0.5}, out.LogProb, 1e-15)
+	assert.Equal(t, [2]int{1, 1}, [2]int{total.ClippedLow, total.ClippedHigh})
 }

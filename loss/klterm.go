@@ -52,12 +52,12 @@ func (k klTerm) weigh(r *reply, j int) (value, slope float64) {
 	case math.IsInf(rho, 1) && !math.IsInf(l, 0): // the product need not exceed every number
 		d := r.diff[j]
 		return math.Exp(d + math.Log(excess(-l, e))), math.Copysign(math.Exp(d+math.Log(math.Abs(l))), l)
-	case rho == 0, math.IsInf(e, 1): // ρ·e^{−ℓ} is π_ref/π_old, however large π_ref/π is
+	case rho == 0, math.IsInf(e, 1): // ρ·e^{−ℓ} is π_ref/π_old, however large π_ref/π is, and the rest beside it nothing
 		old := r.LogProb[j]
 		if r.old != nil {
 			old = r.old[j]
 		}
-		return math.Exp(r.ref[j]-old) + product(rho, l-1), product(rho, l)
+		return math.Exp(r.ref[j] - old), product(rho, l)
 	}
 	return rho * excess(-l, e), rho * l
 }

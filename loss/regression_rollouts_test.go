@@ -154,7 +154,9 @@ func TestValueLoss(t *testing.T) {
 	assert.Equal(t, (2.5*2.5+25+2.75*2.75+0.75*0.75)/2, total.Sum)
 	assert.Equal(t, []float64{0, 0, -5, -2.75, 0.75, 0}, out.Value)
 	assert.Equal(t, loss.ValuesTotal{TokenTotal: loss.TokenTotal{Sum: total.Sum, Tokens: 4, Sequences: 2}, Clipped: 1, Empty: 1}, total)
+	assert.Equal(t, []float64{total.Sum, 0}, out.Loss)
 	out, total = evalValues(t, loss.ValueLoss{By: loss.MeanTokens}, b)
+	assert.Equal(t, []float64{total.Sum, 0}, out.Loss)
 	assert.Equal(t, (1+25+2.75*2.75+0.75*0.75)/8, total.Sum)
 	assert.Equal(t, []float64{0, -0.25, -1.25, -2.75 / 4, 0.75 / 4, 0}, out.Value)
 
@@ -184,6 +186,8 @@ func TestValueLoss(t *testing.T) {
 		require.ErrorAs(t, err, &bad)
 		assert.Equal(t, param, bad.Param)
 	}
+	one := loss.Values{Layout: loss.Layout{Begin: []int{0, 1}, Prompt: []int{0}}, Value: []float64{1}}
+	assert.PanicsWithValue(t, "loss: Values without Return, or without Old for a clip", func() { l.Eval(loss.ValuesOut{}, one) })
 	v.Old = nil
 	assert.PanicsWithValue(t, "loss: Values without Return, or without Old for a clip", func() { l.Eval(loss.ValuesOut{}, v) })
 	sum := loss.ValuesTotal{Clipped: 1, Empty: 2}

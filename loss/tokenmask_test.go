@@ -29,7 +29,7 @@ func TestTokenMasks(t *testing.T) {
 		Layout:    loss.Layout{Begin: []int{0, 5, 8, 10}, Prompt: []int{1, 1, 1}, Mask: []bool{true, true, true, false, true, true, true, true, true, true}},
 		LogProb:   []float64{nan, -1, -1, nan, -1, nan, -2, -2, nan, -5},
 		Behaviour: []float64{nan, -1, -1 - math.Log(1.5), nan, -1, nan, -1, -1, nan, -1},
-		Advantage: []float64{nan, 1, 1, nan, 1, nan, -1, 1, nan, -1},
+		Advantage: []float64{nan, 1, 1, nan, 1, nan, -1, 0.5, nan, -1},
 		Entropy:   []float64{nan, 4, 1, nan, 3, nan, 2, 2, nan, 0},
 		Truncated: []bool{false, true, false},
 	}
@@ -100,8 +100,8 @@ func TestTokenMasksCompose(t *testing.T) {
 
 // The share of the tokens that TopEntropy keeps.
 func TestTopEntropyShare(t *testing.T) {
-	for _, n := range []int{1, 2, 10, 11, 1000} {
-		for _, share := range []float64{1e-9, 0.1, 0.2, 0.3, 0.5, 0.7, 1} {
+	for _, n := range []int{1, 2, 10, 11, 101, 1000} {
+		for _, share := range []float64{1e-9, 0.1, 0.2, 0.29, 0.3, 0.5, 0.7, 1} {
 			b := loss.Rollouts{Layout: loss.Layout{Begin: []int{0, n}, Prompt: []int{0}}, LogProb: make([]float64, n)}
 			for i := range rand.New(rand.NewPCG(1, uint64(n))).Perm(n) {
 				b.Entropy = append(b.Entropy, float64(i))

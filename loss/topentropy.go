@@ -7,7 +7,7 @@ import (
 
 // TopEntropy keeps the tokens of largest entropy, at which a reply forks (Wang et al. 2025,
 // arXiv:2506.01939): those whose entropy is not below the (1−Share)-quantile of the batch's
-// tokens that count, interpolated linearly between two of them, as in TRL. Of n tokens that is
+// tokens that count, interpolated linearly, as in TRL. Of n tokens that is
 // Share·n up to rounding, and all that tie at the quantile.
 //
 // Share is in (0, 1], 0.2 in the paper; 1 keeps all. It looks at the batch as a whole:
@@ -57,17 +57,12 @@ func (m TopEntropy) Keep(dst []bool, b Rollouts) (dropped int, err error) {
 	return b.keepTokens(dst, func(_, p, _ int) (bool, error) { return b.Entropy[p] >= least, nil })
 }
 
-// quantileFromTop returns the value which a share of v is not below, interpolated linearly. It
-// reorders v.
+// quantileFromTop returns the smallest element that is not below the quantile which a share of
+// v is above: interpolation would end between it and the next one. It reorders v.
 func quantileFromTop(v []float64, share float64) float64 {
-	at := share * float64(len(v)-1) // from the largest
-	if near := math.Round(at); math.Abs(at-near) < 1e-9*float64(len(v)) {
+	at := share * float64(len(v)-1)
+	if near := math.Round(at); math.Abs(at-near) < 1e-9 {
 		at = near // what rounding has moved off an element
 	}
-	k := int(at)
-	top := nth(v, k)
-	if part := at - float64(k); part > 0 {
-		return top + part*(nth(v, k+1)-top)
-	}
-	return top
+	return nth(v, int(at))
 }
