@@ -1,13 +1,12 @@
 package sampler
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 
 	"github.com/prefgrad/prefgrad/internal/draw"
-	"github.com/prefgrad/prefgrad/internal/num"
+	"github.com/prefgrad/prefgrad/internal/vec"
 )
 
 // Token is a token that was drawn, with its two log-probabilities, in nats.
@@ -32,15 +31,19 @@ type Row struct {
 	// depend on it. It must not be changed.
 	History []int32
 
-	raw                []float32
-	rawTop, rawLogSum  float64 // log π(v) = raw[v] − rawTop − rawLogSum
-	top, total, logSum float64 // of Logits: the largest, Σ weight and its logarithm
-	weight             []float64
+	raw               []float32
+	rawTop, rawLogSum float64 // log π(v) = raw[v] − rawTop − rawLogSum
+	top, logSum       float64 // log μ(v) = Logits[v] − top − logSum
 
-	score     []float64
-	seen      []uint32 // the round in which a token was last seen
-	round     uint32
-	selection selection
+	known known
+	mask  []uint64
+	found candidates
+
+	score, weight []float64
+	seen          []uint32 // the round in which a token was last seen
+	round         uint32
+	selection     selection
+	block         [vec.Block]float64
 }
 
 // Set makes r the distribution of the logits z after the transforms ts, in their order.
@@ -49,58 +52,59 @@ type Row struct {
 // Errors: a logit that is NaN or +Inf, logits that are all −Inf, before the transforms
 // or after them, and the error of a transform, by its index.
 func (r *Row) Set(z []float32, history []int32, ts ...Transform) error {
-	r.Logits, r.weight, r.raw, r.History = resize(r.Logits, len(z)), resize(r.weight, len(z)), nil, history
-	logits := r.Logits[:len(z)]
-	for v, x := range z {
-		logits[v] = float64(x)
-	}
-	if err := r.weigh(); err != nil {
+	r.Logits, r.raw, r.History = resize(r.Logits, len(z)), nil, history
+	r.known.forget()
+	done, err := r.begin(z, ts)
+	if err != nil {
 		return err
 	}
-	r.rawTop, r.rawLogSum = r.top, r.logSum
-	for i, t := range ts {
-		if err := t.Apply(r); err != nil {
+	for i := done; i < len(ts); i++ {
+		r.known.trusted = keepsTrack(ts[i])
+		if !r.known.trusted {
+			r.known.forget()
+		}
+		if err := ts[i].Apply(r); err != nil {
 			return fmt.Errorf("transform %d: %w", i, err)
 		}
 	}
+	r.known.trusted = true
+	r.top, r.logSum = r.rawTop, r.rawLogSum
 	if len(ts) > 0 {
 		if err := r.weigh(); err != nil {
 			return fmt.Errorf("after the transforms, %w", err)
 		}
+		r.top, r.logSum = r.known.top, math.Log(r.known.total)
 	}
 	r.raw = z
 	return nil
 }
 
-// weigh brings everything that follows from Logits up to date. After an error the weights
-// are unspecified.
-func (r *Row) weigh() error {
-	top := math.Inf(-1)
-	for v, x := range r.Logits {
-		if x > top {
-			if top = x; x > math.MaxFloat64 {
-				return fmt.Errorf("logit %d is +Inf", v)
-			}
-		} else if x != x {
-			return fmt.Errorf("logit %d is NaN", v)
+// begin normalises the model's own distribution and stores its logits, and applies the first
+// transform on the way if that is a temperature. It returns how many it has applied.
+func (r *Row) begin(z []float32, ts []Transform) (done int, err error) {
+	at, sums, ok := vec.Row(z, 1, vec.JustE)
+	r.known.trusted = true
+	if !ok { // no distribution, or one that is too wide for float32
+		vec.Widen(r.Logits, z)
+		if err := r.weigh(); err != nil {
+			return 0, err
+		}
+		r.rawTop, r.rawLogSum = r.known.top, math.Log(r.known.total)
+		return 0, nil
+	}
+	r.rawTop, r.rawLogSum = at.Ref, math.Log(sums.E)
+	top := float64(sums.Max)
+	if len(ts) > 0 {
+		if t, ok := ts[0].(Temperature); ok && t.Check(len(z)) == nil {
+			shift := t.shift(top)
+			vec.Scale(r.Logits, z, shift, float64(t))
+			r.known.setTop((top - shift) / float64(t))
+			return 1, nil
 		}
 	}
-	if math.IsInf(top, -1) {
-		return errors.New("all logits are -Inf")
-	}
-	weight := r.weight[:len(r.Logits)]
-	for v, x := range r.Logits {
-		weight[v] = x - top
-	}
-	r.top = top
-	num.ExpNonPositive(r.weight, r.weight)
-	total := 0.0
-	for _, x := range r.weight {
-		total += x
-	}
-	r.total = total
-	r.logSum = math.Log(r.total)
-	return nil
+	vec.Widen(r.Logits, z)
+	r.known.setTop(top)
+	return 0, nil
 }
 
 // Left returns the number of tokens that can be drawn.
@@ -135,7 +139,8 @@ func (r *Row) LogProbs(dst []float64) {
 // Draw draws by inversion of the distribution function, with one number of g.
 func (r *Row) Draw(g *rand.PCG) Token {
 	r.ready()
-	return r.Token(int32(draw.Weights(r.weight, r.total, draw.Uniform(g))))
+	w := r.walk()
+	return r.Token(int32(w.find(draw.Uniform(g) * r.known.total)))
 }
 
 func (r *Row) ready() {

@@ -30,10 +30,10 @@ func BenchmarkRow(b *testing.B) {
 			draw func(r *sampler.Row) error
 		}{
 			{"model", nil, draw},
-			{"temperature", []sampler.Transform{sampler.Temperature(0.7)}, draw},
-			{"topk", []sampler.Transform{sampler.TopK(50)}, draw},
-			{"topp", []sampler.Transform{sampler.TopP(0.9)}, draw},
-			{"minp", []sampler.Transform{sampler.MinP(0.05)}, draw},
+			{"plain", []sampler.Transform{sampler.Temperature(0.7)}, draw},
+			{"topk", []sampler.Transform{sampler.Temperature(0.7), sampler.TopK(50)}, draw},
+			{"topp", []sampler.Transform{sampler.Temperature(0.7), sampler.TopP(0.9)}, draw},
+			{"minp", []sampler.Transform{sampler.Temperature(0.7), sampler.MinP(0.05)}, draw},
 			{"typical", []sampler.Transform{sampler.Typical(0.9)}, draw},
 			{"penalty", []sampler.Transform{sampler.RepetitionPenalty(1.1)}, draw},
 			{"all", sampler.HuggingFaceOrder(sampler.RepetitionPenalty(1.1), sampler.Temperature(0.7), sampler.TopK(50),
@@ -47,10 +47,16 @@ func BenchmarkRow(b *testing.B) {
 				require.NoError(b, r.Set(z, history, c.ts...)) // takes the memory
 				require.NoError(b, c.draw(&r))
 				b.ReportAllocs()
+				b.SetBytes(int64(4 * vocab))
 				for b.Loop() {
-					require.NoError(b, r.Set(z, history, c.ts...))
-					require.NoError(b, c.draw(&r))
+					if err := r.Set(z, history, c.ts...); err != nil {
+						b.Fatal(err)
+					}
+					if err := c.draw(&r); err != nil {
+						b.Fatal(err)
+					}
 				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(vocab), "ns/entry")
 			})
 		}
 	}

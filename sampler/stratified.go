@@ -19,17 +19,10 @@ func (r *Row) Stratified(dst []Token, g *rand.PCG) Group {
 	if len(dst) == 0 {
 		panic("sampler: no draws")
 	}
-	v, sum := -1, 0.0
+	w := r.walk()
 	for j := range dst {
-		target := (float64(j) + draw.Uniform(g)) / float64(len(dst)) * r.total
-		for sum <= target && v < len(r.weight)-1 {
-			v++
-			sum += r.weight[v]
-		}
-		for sum <= target && r.weight[v] == 0 { // a sliver that rounding left above the sum
-			v--
-		}
-		dst[j] = r.Token(int32(v))
+		u := (float64(j) + draw.Uniform(g)) / float64(len(dst))
+		dst[j] = r.Token(int32(w.find(u * r.known.total)))
 	}
 	return Group{Tokens: dst, Joint: Stratified}
 }

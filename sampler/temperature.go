@@ -3,6 +3,8 @@ package sampler
 import (
 	"fmt"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/vec"
 )
 
 // Temperature divides the logits by T, positive and finite: μ ∝ π^(1/T). Below 1 it
@@ -16,21 +18,23 @@ func (t Temperature) Apply(r *Row) error {
 	if err := t.Check(len(r.Logits)); err != nil {
 		return err
 	}
-	top := math.Inf(-1)
-	for _, x := range r.Logits {
-		top = max(top, x)
-	}
+	top := r.largest()
 	if math.IsInf(top, 0) {
 		return nil // no token is left
 	}
-	shift := 0.0
-	if math.IsInf(top/float64(t), 0) {
-		shift = top
-	}
-	for v, x := range r.Logits {
-		r.Logits[v] = (x - shift) / float64(t)
-	}
+	shift := t.shift(top)
+	vec.Divide(r.Logits, r.Logits, shift, float64(t))
+	r.known.summed = false
+	r.known.setTop((top - shift) / float64(t))
 	return nil
+}
+
+// shift returns what is subtracted from logits of which the largest is top.
+func (t Temperature) shift(top float64) float64 {
+	if math.IsInf(top/float64(t), 0) {
+		return top
+	}
+	return 0
 }
 
 // Check implements [Transform].

@@ -3,6 +3,8 @@ package sampler
 import (
 	"fmt"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/vec"
 )
 
 // TopK keeps the k most probable tokens, k ≥ 1, and with the k-th all that have the same
@@ -17,10 +19,20 @@ func (k TopK) Apply(r *Row) error {
 	if err := k.Check(len(r.Logits)); err != nil {
 		return err
 	}
-	if int(k) < len(r.Logits) {
-		t, _ := r.selection.boundary(r.Logits, nil, float64(k))
-		r.keep(r.Logits, t)
+	if int(k) >= len(r.Logits) {
+		return nil
 	}
+	least := r.atLeastOf(int(k))
+	c := r.collect(least)
+	t, _ := r.selection.edge(c.score, nil, least, float64(k))
+	n := 0
+	for i, x := range c.score {
+		if !(x < t) {
+			c.ids[n], c.score[n] = c.ids[i], x
+			n++
+		}
+	}
+	r.retain(n)
 	return nil
 }
 
@@ -47,24 +59,38 @@ func (p TopP) Apply(r *Row) error {
 	if err := p.Check(len(r.Logits)); err != nil {
 		return err
 	}
-	if p == 1 || !r.any() {
+	if p == 1 || r.largest() == math.Inf(-1) {
 		return nil
 	}
 	if err := r.weigh(); err != nil {
 		return err
 	}
-	target := float64(p) * r.total
-	t, above := r.selection.boundary(r.Logits, r.weight, target)
-	for v, x := range r.Logits {
-		switch {
-		case x > t:
-		case x == t && above < target:
-			above += r.weight[v]
-		default:
-			r.remove(v)
+	target, least := float64(p)*r.known.total, r.nucleus(float64(p))
+	c := r.collect(least)
+	mass := c.weigh(r.known.top)
+	t, above := r.selection.edge(c.score, mass, least, target)
+	n := 0
+	for i, x := range c.score {
+		if x > t || x == t && above < target {
+			if x == t {
+				above += mass[i]
+			}
+			c.ids[n], c.score[n] = c.ids[i], x
+			n++
 		}
 	}
+	r.retain(n)
 	return nil
+}
+
+// nucleus returns a logit that all tokens of the nucleus of mass p reach: a token below it has
+// less than the V-th part of 1−p times the total, and all such tokens together less than 1−p
+// times the total. The margin is more than rounding takes.
+func (r *Row) nucleus(p float64) float64 {
+	if p > 1-1e-5 {
+		return math.Inf(-1)
+	}
+	return r.known.top + math.Log((1-p)*r.known.total/float64(len(r.Logits))) - 1e-6
 }
 
 // Check implements [Transform].
@@ -81,11 +107,10 @@ func (p MinP) Apply(r *Row) error {
 	if err := p.Check(len(r.Logits)); err != nil {
 		return err
 	}
-	top := math.Inf(-1)
-	for _, x := range r.Logits {
-		top = max(top, x)
+	if top := r.largest(); p > 0 && top > math.Inf(-1) {
+		c := r.collect(top + math.Log(float64(p)))
+		r.retain(len(c.ids))
 	}
-	r.keep(r.Logits, top+math.Log(float64(p)))
 	return nil
 }
 
@@ -110,25 +135,27 @@ func (p Typical) Apply(r *Row) error {
 	if err := p.Check(len(r.Logits)); err != nil {
 		return err
 	}
-	if p == 1 || !r.any() {
+	if p == 1 || r.largest() == math.Inf(-1) {
 		return nil
 	}
 	if err := r.weigh(); err != nil {
 		return err
 	}
+	r.weight = resize(r.weight, len(r.Logits))
+	vec.Exp(r.weight, r.Logits, r.known.top)
 	// −log μ(v) − H = Σ_u μ(u)·d_u − d_v, with d the logit less the largest one.
 	mean := 0.0
 	for v, w := range r.weight {
 		if w > 0 {
-			mean += w * (r.Logits[v] - r.top)
+			mean += w * (r.Logits[v] - r.known.top)
 		}
 	}
-	mean /= r.total
+	mean /= r.known.total
 	r.score = resize(r.score, len(r.Logits))
 	for v, x := range r.Logits {
-		r.score[v] = -math.Abs(mean - (x - r.top))
+		r.score[v] = -math.Abs(mean - (x - r.known.top))
 	}
-	t, _ := r.selection.boundary(r.score, r.weight, float64(p)*r.total)
+	t, _ := r.selection.edge(r.score, r.weight, math.Inf(-1), float64(p)*r.known.total)
 	r.keep(r.score, t)
 	return nil
 }
@@ -150,14 +177,4 @@ func (r *Row) keep(score []float64, t float64) {
 			r.remove(v)
 		}
 	}
-}
-
-// any reports whether a token is left.
-func (r *Row) any() bool {
-	for _, x := range r.Logits {
-		if x > math.Inf(-1) {
-			return true
-		}
-	}
-	return false
 }

@@ -14,7 +14,9 @@ func BenchmarkRows(b *testing.B) {
 	for _, vocab := range []int{32000, 128256} {
 		n := 1 << 24 / vocab
 		z, dst := randomFloats(n*vocab), make([]float32, n*vocab)
-		e := make([]float64, vocab)
+		e, x, sums := make([]float64, vocab), make([]float64, vocab), make([]float64, vec.Blocks(vocab))
+		tops, mask := make([]float64, 16*vec.Blocks(vocab)), make([]uint64, (vocab+63)/64)
+		vec.Widen(x, z[:vocab])
 		for _, level := range cpu.Levels() {
 			run := func(name string, f func(row, dst, other []float32)) {
 				b.Run(fmt.Sprintf("%s/V=%d/%v", name, vocab, level), func(b *testing.B) {
@@ -42,6 +44,12 @@ func BenchmarkRows(b *testing.B) {
 				at, _, _ := vec.Row(row[:16], 1, vec.JustE)
 				at.Exponentials(e, row)
 			})
+			run("widen", func(row, _, _ []float32) { vec.Widen(x, row) })
+			run("scale", func(row, _, _ []float32) { vec.Scale(x, row, 0, 0.7) })
+			run("blocksums", func(_, _, _ []float32) { vec.BlockSums(sums, x, 20) })
+			run("exp", func(_, _, _ []float32) { vec.Exp(e, x, 20) })
+			run("maxima", func(_, _, _ []float32) { vec.Maxima(tops, x) })
+			run("notbelow", func(_, _, _ []float32) { vec.NotBelow(mask, x, 5) })
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // guarded returns n numbers that lie between pages that must not be touched, at the
 // end of theirs or at its beginning.
-func guarded[T float32 | float64](t *testing.T, n int, end bool) []T {
+func guarded[T float32 | float64 | uint64](t *testing.T, n int, end bool) []T {
 	page := syscall.Getpagesize()
 	var x T
 	bytes := n * int(unsafe.Sizeof(x))
@@ -48,6 +48,15 @@ func TestNothingBeyondIsTouched(t *testing.T) {
 				require.True(t, ok)
 				at.Exponentials(e, z)
 				Score(zq, z, 1, 1, at.Ref+math.Log(s.E))
+				x, m := guarded[float64](t, n, end), guarded[float64](t, lanes, end)
+				Widen(x, z)
+				Scale(x, z, 1, 2)
+				Divide(x, x, 1, 2)
+				BlockSums(m[:1], x, 3)
+				Exp(e, x, 3)
+				Maxima(m, x)
+				Max(x)
+				NotBelow(guarded[uint64](t, (n+63)/64, end), x, 1)
 			}
 		}
 	}

@@ -131,11 +131,8 @@ func exps2() {
 	end()
 }
 
-// Predicates of comparisons that raise no exception.
-const (
-	notLess   = 21
-	noSmaller = 29 // and no NaN
-)
+// notLess is the predicate of a comparison, also true of a NaN, that raises no exception.
+const notLess = 21
 
 const maximaSignature = "func(m *byte, x *float64, n int)"
 
@@ -177,17 +174,17 @@ func maxima2() {
 	end()
 }
 
-const atLeastSignature = "func(mask *byte, x *float64, n int, t float64)"
+const notBelowSignature = "func(mask *byte, x *float64, n int, t float64)"
 
-func atLeast512() {
-	function("atLeastAVX512", atLeastSignature)
+func notBelow512() {
+	function("notBelowAVX512", notBelowSignature)
 	mask, x := pointer("mask"), pointer("x")
 	t := number("t", ZMM)
 	loop(func() {
 		for g := range 2 {
 			y, some, b := ZMM(), K(), GP32()
 			VMOVUPD(Mem{Base: x, Disp: 64 * g}, y)
-			VCMPPD(Imm(noSmaller), t, y, some)
+			VCMPPD(Imm(notLess), t, y, some)
 			KMOVB(some, b)
 			MOVB(b.As8(), Mem{Base: mask, Disp: g})
 		}
@@ -197,8 +194,8 @@ func atLeast512() {
 	end()
 }
 
-func atLeast2() {
-	function("atLeastAVX2", atLeastSignature)
+func notBelow2() {
+	function("notBelowAVX2", notBelowSignature)
 	mask, x := pointer("mask"), pointer("x")
 	t := number("t", YMM)
 	loop(func() {
@@ -208,7 +205,7 @@ func atLeast2() {
 				y := YMM()
 				b[h] = GP32()
 				VMOVUPD(Mem{Base: x, Disp: 64*g + 32*h}, y)
-				VCMPPD(Imm(noSmaller), t, y, y)
+				VCMPPD(Imm(notLess), t, y, y)
 				VMOVMSKPD(y, b[h])
 			}
 			SHLL(Imm(4), b[1])
@@ -221,27 +218,26 @@ func atLeast2() {
 	end()
 }
 
-const (
-	widenSignature = "func(dst *float64, z *float32, n int)"
-	scaleSignature = "func(dst *float64, z *float32, n int, shift, t float64)"
-)
-
-// widen writes a kernel that converts, and divides if it is a scaling one, lanes in groups.
-func widen(name string, scaled bool, register func() VecVirtual, groups int) {
-	signature := widenSignature
+// convert writes a kernel that stores its input as float64, or (input − shift)/t.
+func convert(name, input string, scaled bool, register func() VecVirtual, groups int) {
+	signature := "func(dst *float64, z *" + input + ", n int"
 	if scaled {
-		signature = scaleSignature
+		signature += ", shift, t float64"
 	}
-	function(name, signature)
+	function(name, signature+")")
 	dst, z := pointer("dst"), pointer("z")
 	var shift, t VecVirtual
 	if scaled {
 		shift, t = number("shift", register), number("t", register)
 	}
+	size, load := 4, VCVTPS2PD
+	if input == "float64" {
+		size, load = 8, VMOVUPD
+	}
 	loop(func() {
 		for g := range groups {
 			y := register()
-			VCVTPS2PD(Mem{Base: z, Disp: 4 * lanes / groups * g}, y)
+			load(Mem{Base: z, Disp: size * lanes / groups * g}, y)
 			if scaled {
 				VSUBPD(shift, y, y)
 				VDIVPD(t, y, y)
@@ -249,6 +245,7 @@ func widen(name string, scaled bool, register func() VecVirtual, groups int) {
 			VMOVUPD(y, Mem{Base: dst, Disp: 8 * lanes / groups * g})
 		}
 		ADDQ(U32(8*lanes), dst)
-	}, z)
+		ADDQ(U32(size*lanes), z)
+	})
 	end()
 }
