@@ -14,6 +14,7 @@ import (
 	"github.com/prefgrad/prefgrad/loss"
 	"github.com/prefgrad/prefgrad/policy"
 	"github.com/prefgrad/prefgrad/rloo"
+	"github.com/prefgrad/prefgrad/sampler"
 	"github.com/prefgrad/prefgrad/train"
 )
 
@@ -144,6 +145,32 @@ func TestRowErrors(t *testing.T) {
 			}}
 		}
 	}
+	fresh := func(name string) func(p, ref learner) term {
+		return func(p, ref learner) term {
+			highest := func(_ context.Context, dst []float64, _ []x, ys []int) error {
+				for i, y := range ys {
+					dst[i] = float64(y)
+				}
+				return nil
+			}
+			judge := sampler.Scored[x, int]{Scorer: sampler.ScorerFunc[x, int](highest)}
+			switch name {
+			case "online DPO":
+				return &train.OnlinePairs[x, int]{Policy: p, Ref: ref, Loss: loss.DPO{Beta: 1}, Judge: judge, K: 64}
+			case "CPO":
+				return &train.OnlinePairs[x, int]{Policy: p, Loss: loss.CPO{Beta: 1, NLLOver: loss.Sum}, Reward: highest, K: 64}
+			case "XPO":
+				return &train.XPO[x, int]{Policy: p, Ref: ref, Loss: loss.DPO{Beta: 1}, Judge: judge, K: 64}
+			case "REBEL":
+				return &train.REBEL[x, int]{Policy: p, Ref: ref, Reward: highest, K: 64, Eta: 1, Beta: 1}
+			case "Nash-MD":
+				return &train.NashMD[x, int]{Policy: p, Ref: ref, Opponent: ref, Judge: judge, K: 64, Beta: 1}
+			case "best of n":
+				return &train.BestOfN[x, int]{Policy: p, From: ref, Reward: highest, N: 64}
+			}
+			return &train.PolicyGradient[x, int]{Policy: p, Ref: ref, Reward: highest, K: 64, Advantage: rloo.RLOO{}, Beta: 1, Loss: loss.Reinforce{By: loss.SumTokens}}
+		}
+	}
 	for _, c := range []struct {
 		name     string
 		pi, ref  broken
@@ -169,6 +196,24 @@ func TestRowErrors(t *testing.T) {
 		{"samples, reference item", broken{}, broken{y: 4, err: policy.ErrResponse}, hypo, nil, []string{"reference: row 2, sample "}},
 		{"reward, NaN", broken{}, broken{}, rlhf(nan, nil), nil, []string{"row 2, sample ", ": loss: Reward[", "] = NaN: not finite"}},
 		{"reward, item", broken{}, broken{}, rlhf(0, policy.ErrResponse), nil, []string{"reward: row 2, sample "}},
+		{"online DPO, draws", broken{noDraws: true}, broken{}, fresh("online DPO"), nil, []string{"row 2: ", "no such prompt"}},
+		{"online DPO, item", broken{y: 4, err: policy.ErrResponse}, broken{}, fresh("online DPO"), nil, []string{"row 2, sample ", "no such response"}},
+		{"online DPO, reference", broken{}, broken{y: 4, err: policy.ErrResponse}, fresh("online DPO"), nil, []string{"reference: row 2, sample "}},
+		{"online DPO, −Inf", broken{}, broken{y: 4, value: inf}, fresh("online DPO"), nil, []string{"row 2, sample ", ": loss: Ref[", "] = -Inf: not finite"}},
+		{"CPO, NaN", broken{y: 4, value: nan}, broken{}, fresh("CPO"), nil, []string{"row 2: loss: Chosen[", "] = NaN"}},
+		{"XPO, opponent", broken{}, broken{noDraws: true}, fresh("XPO"), nil, []string{"opponent: row 2: "}},
+		{"XPO, NaN", broken{y: 4, value: nan}, broken{}, fresh("XPO"), nil, []string{"row 2, sample ", ": loss: LogProb[", "] = NaN"}},
+		{"REBEL, −Inf", broken{}, broken{y: 4, value: inf}, fresh("REBEL"), nil, []string{"row 2, sample ", ": loss: Ref["}},
+		{"REBEL, item", broken{y: 4, err: policy.ErrResponse}, broken{}, fresh("REBEL"), nil, []string{"row 2, sample "}},
+		{"Nash-MD, opponent", broken{}, broken{noDraws: true}, fresh("Nash-MD"), nil, []string{"opponent: row 2: "}},
+		{"Nash-MD, −Inf", broken{}, broken{y: 4, value: inf}, fresh("Nash-MD"), nil, []string{"row 2: loss: Ref["}},
+		{"best of n, draws", broken{}, broken{noDraws: true}, fresh("best of n"), nil, []string{"row 2: "}},
+		{"best of n, item", broken{y: 4, err: policy.ErrResponse}, broken{}, fresh("best of n"), nil, []string{"row 2: ", "no such response"}},
+		{"best of n, −Inf", broken{y: 4, value: inf}, broken{}, fresh("best of n"), nil, []string{"row 2: loss: Chosen["}},
+		{"RLOO, draws", broken{noDraws: true}, broken{}, fresh("RLOO"), nil, []string{"row 2: ", "no such prompt"}},
+		{"RLOO, item", broken{y: 4, err: policy.ErrResponse}, broken{}, fresh("RLOO"), nil, []string{"row 2, sample "}},
+		{"RLOO, NaN", broken{y: 4, value: nan}, broken{}, fresh("RLOO"), nil, []string{"row 2, sample ", ": loss: LogProb["}},
+		{"RLOO, −Inf", broken{}, broken{y: 4, value: inf}, fresh("RLOO"), nil, []string{"row 2, sample ", ": loss: Ref["}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			toy := newToy(5, 5)

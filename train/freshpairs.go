@@ -149,7 +149,11 @@ func (f *freshPairs[X, Y]) refer(ctx context.Context, ref policy.Policy[X, Y], d
 	}
 	f.ratio = f.ratio[:0]
 	for i := 0; i < len(dst); i += d.per / k {
-		f.ratio = append(f.ratio, f.logp[i]-dst[i])
+		l, err := logRatio(f.logp, dst, i)
+		if err != nil {
+			return rowError(b, err, d.per)
+		}
+		f.ratio = append(f.ratio, l)
 	}
 	var kl coverage.KLEstimator
 	if err := kl.Add(f.ratio, k); err != nil {

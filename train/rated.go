@@ -53,11 +53,11 @@ func keep[T any](v []T, at []int) []T {
 // notes it for a controller.
 func divergence[X, Y any](d *rated, c *klControl, logp, ref []float64, b *Batch[X, Y], k int, m *Metrics) error {
 	d.ratio = resize(d.ratio, len(ref))
-	for i, lp := range logp {
-		if notFinite(ref[i]) {
-			return rowErrorAt(b, &loss.InputError{Field: "Ref", Index: i, Value: ref[i], Reason: "not finite"}, d.at, k)
+	for i := range logp {
+		var err error
+		if d.ratio[i], err = logRatio(logp, ref, i); err != nil {
+			return rowErrorAt(b, err, d.at, k)
 		}
-		d.ratio[i] = lp - ref[i]
 	}
 	var kl coverage.KLEstimator
 	for g := range d.groups.Len(len(ref)) {
@@ -70,6 +70,19 @@ func divergence[X, Y any](d *rated, c *klControl, logp, ref []float64, b *Batch[
 	m.Estimate("objective/kl", kl)
 	c.measure(kl)
 	return nil
+}
+
+// logRatio returns log π/π_ref of reply i, which has to be finite.
+func logRatio(logp, ref []float64, i int) (float64, error) {
+	l := logp[i] - ref[i]
+	if notFinite(l) {
+		field, value := "LogProb", logp[i]
+		if !notFinite(value) {
+			field, value = "Ref", ref[i]
+		}
+		return 0, &loss.InputError{Field: field, Index: i, Value: value, Reason: "not finite"}
+	}
+	return l, nil
 }
 
 // report reports on the rewards, less the KL that divergence has found.
