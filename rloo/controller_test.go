@@ -120,6 +120,7 @@ func TestControllerErrors(t *testing.T) {
 	assert.EqualError(t, a.Update(1e3), "rloo: Adaptive.Update: measured = 1000 makes Coef +Inf")
 	assert.EqualError(t, a.Update(-1e3), "rloo: Adaptive.Update: measured = -1000 makes Coef 0")
 	assert.Equal(t, rloo.Adaptive{Target: 1, Rate: 1, Clip: inf, Coef: 1}, a)
+	assert.NoError(t, rloo.Fixed(0).Update(1), "no penalty is a coefficient, too")
 	for _, f := range []rloo.Fixed{-1, rloo.Fixed(nan), rloo.Fixed(inf)} {
 		assert.ErrorContains(t, f.Update(1), "rloo: Fixed = ")
 	}
