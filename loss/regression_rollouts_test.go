@@ -190,6 +190,8 @@ func TestValueLoss(t *testing.T) {
 	assert.PanicsWithValue(t, "loss: Values without Return, or without Old for a clip", func() { l.Eval(loss.ValuesOut{}, one) })
 	v.Old = nil
 	assert.PanicsWithValue(t, "loss: Values without Return, or without Old for a clip", func() { l.Eval(loss.ValuesOut{}, v) })
+	_, free := evalValues(t, loss.ValueLoss{By: loss.SumTokens}, v) // without a clip, old values are not needed
+	assert.Zero(t, free.Clipped)
 	sum := loss.ValuesTotal{Clipped: 1, Empty: 2}
 	sum.Add(total)
 	assert.Equal(t, total.Clipped+1, sum.Clipped)
