@@ -28,6 +28,7 @@
 //	OnlinePairs          any loss.Pairwise on pairs of fresh replies: online DPO, online IPO
 //	XPO                  the same on pairs with replies of π_ref, and optimism
 //	REBEL                differences of rewards, regressed on those of log-ratios
+//	SPPO                 log-ratios, regressed on win rates among fresh replies
 //	BestOfN              −log π of the best of n replies of a fixed policy: distillation
 //	MovingRef            nothing, but lets the reference follow the policy: TR-DPO
 //
@@ -38,7 +39,7 @@
 // # Several updates on a batch
 //
 // With Loop.Repeat the rows of a batch stay for that many updates. PolicyGradient,
-// TokenPolicyGradient, OnlinePairs, XPO, REBEL and BestOfN draw at the first of them and go on
+// TokenPolicyGradient, OnlinePairs, XPO, REBEL, SPPO and BestOfN draw at the first of them and go on
 // with what they have drawn, with the rewards, and with the log-probabilities that the policy
 // had then: so PPO's ratios differ from 1, and REBEL's regression is solved further. KLPenalty,
 // KLBudget, Online and NashMD estimate a gradient for the policy as it is, and draw anew at each

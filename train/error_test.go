@@ -163,6 +163,8 @@ func TestRowErrors(t *testing.T) {
 				return &train.XPO[x, int]{Policy: p, Ref: ref, Loss: loss.DPO{Beta: 1}, Judge: judge, K: 64}
 			case "REBEL":
 				return &train.REBEL[x, int]{Policy: p, Ref: ref, Reward: highest, K: 64, Eta: 1, Beta: 1}
+			case "SPPO":
+				return &train.SPPO[x, int]{Policy: p, Judge: judge, K: 16, Beta: 1}
 			case "Nash-MD":
 				return &train.NashMD[x, int]{Policy: p, Ref: ref, Opponent: ref, Judge: judge, K: 64, Beta: 1}
 			case "best of n":
@@ -205,6 +207,9 @@ func TestRowErrors(t *testing.T) {
 		{"XPO, NaN", broken{y: 4, value: nan}, broken{}, fresh("XPO"), nil, []string{"row 2, sample ", ": loss: LogProb[", "] = NaN"}},
 		{"REBEL, −Inf", broken{}, broken{y: 4, value: inf}, fresh("REBEL"), nil, []string{"row 2, sample ", ": loss: Ref["}},
 		{"REBEL, item", broken{y: 4, err: policy.ErrResponse}, broken{}, fresh("REBEL"), nil, []string{"row 2, sample "}},
+		{"SPPO, draws", broken{noDraws: true}, broken{}, fresh("SPPO"), nil, []string{"row 2: "}},
+		{"SPPO, item", broken{y: 4, err: policy.ErrResponse}, broken{}, fresh("SPPO"), nil, []string{"row 2, sample ", "no such response"}},
+		{"SPPO, −Inf", broken{y: 4, value: inf}, broken{}, fresh("SPPO"), nil, []string{"row 2, sample ", ": loss: LogProb["}},
 		{"Nash-MD, opponent", broken{}, broken{noDraws: true}, fresh("Nash-MD"), nil, []string{"opponent: row 2: "}},
 		{"Nash-MD, −Inf", broken{}, broken{y: 4, value: inf}, fresh("Nash-MD"), nil, []string{"row 2: loss: Ref["}},
 		{"best of n, draws", broken{}, broken{noDraws: true}, fresh("best of n"), nil, []string{"row 2: "}},

@@ -122,6 +122,14 @@ func ExampleNashMD() {
 	// Output: Nash-MD: [0.3 0.3 0.3]
 }
 
+// SPPO moves on from step to step, to the dish that wins against the others.
+func ExampleSPPO() {
+	serve("SPPO", 2, func(pi *policy.Tabular, _ *policy.Finite[int]) train.Term[int, int] {
+		return &train.SPPO[int, int]{Policy: pi, Judge: guest, K: 4, Beta: 1}
+	})
+	// Output: SPPO: [0.0 0.0 1.0]
+}
+
 // The best of four equal draws is the best dish with probability 1 − (2/3)⁴ = 0.80, the worst
 // with (1/3)⁴ = 0.01.
 func ExampleBestOfN() {

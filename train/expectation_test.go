@@ -306,21 +306,22 @@ func TestREBELExpectation(t *testing.T) {
 	theta := slices.Clone(e.Params())
 	// Away from π_t, where the draws of the first update stay.
 	copy(e.Params(), []float64{-0.2, 0.3, 0.5})
-	e.agree(t, [][]float64{p0, p0}, objective, func() train.Term[int, int] {
-		now := slices.Clone(e.Params())
-		first := term()
-		copy(e.Params(), theta)
-		var m train.Metrics
-		require.NoError(t, first.Accumulate(ctx, one(), policy.Key{}, &m))
-		clear(e.Grad())
-		copy(e.Params(), now)
-		return second{first}
-	})
+	e.agree(t, [][]float64{p0, p0}, objective, func() train.Term[int, int] { return e.later(t, term(), theta) })
 	// The regression is realizable here: its minimiser is π_t·e^{η·r} up to normalisation.
 	for y, ref := range logProbs(t, e.ref) {
 		e.Params()[y] = theta[y] + eta*(utility[y]-beta*(old[y]-ref))
 	}
 	require.Less(t, objective(nil, logProbs(t, e), logProbs(t, e.ref)), 1e-25)
+}
+
+// later returns a term after its first update on a batch, which it made at θ.
+func (e *enumerated) later(t *testing.T, first train.Term[int, int], theta []float64) train.Term[int, int] {
+	now := slices.Clone(e.Params())
+	copy(e.Params(), theta)
+	require.NoError(t, first.Accumulate(ctx, one(), policy.Key{}, &train.Metrics{}))
+	clear(e.Grad())
+	copy(e.Params(), now)
+	return second{first}
 }
 
 // second makes the update after the first one on a batch.
@@ -335,6 +336,33 @@ func logProbs(t *testing.T, p policy.Distributor[int]) []float64 {
 	v := make([]float64, responses)
 	require.NoError(t, p.Distribution(v, 0))
 	return v
+}
+
+// TestSPPOExpectation: the regression on win rates among the draws, each of which is a draw with
+// itself.
+func TestSPPOExpectation(t *testing.T) {
+	const beta = 0.6
+	e := newEnumerated()
+	p0, old := probs(e), logProbs(t, e)
+	objective := func(_, logp, _ []float64) float64 {
+		l := 0.0
+		each([][]float64{p0, p0, p0}, func(y []int, p float64) {
+			for _, a := range y {
+				win := 0.0
+				for _, b := range y {
+					win += beats(a, b) / 3
+				}
+				d := logp[a] - old[a] - (win-0.5)/beta
+				l += p * d * d / 3
+			}
+		})
+		return l
+	}
+	term := func() train.Term[int, int] { return &train.SPPO[int, int]{Policy: e, Judge: cycle, K: 3, Beta: beta} }
+	e.agree(t, [][]float64{p0, p0, p0}, objective, term)
+	theta := slices.Clone(e.Params())
+	copy(e.Params(), []float64{-0.2, 0.3, 0.5})
+	e.agree(t, [][]float64{p0, p0, p0}, objective, func() train.Term[int, int] { return e.later(t, term(), theta) })
 }
 
 // TestNashMDExpectation: the gradient of the win rate against a fixed opponent, less that of
