@@ -42,6 +42,7 @@ func repeat[X any](xs []X, k int) []X {
 	return out
 }
 
+// Each turn has other parameters, as that of a training loop has: the policy remembers products.
 func BenchmarkLogLinear(b *testing.B) {
 	ctx := context.Background()
 	const prompts, each = 64, 6
@@ -61,6 +62,7 @@ func BenchmarkLogLinear(b *testing.B) {
 			pairs[i] = float64(1 - 2*(i%2))
 		}
 		name := fmt.Sprintf("K=%d/d=%d", size.responses, size.dim)
+		move := func() { p.Params()[0] = -p.Params()[0] }
 		perItem := func(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(xs)), "ns/item")
 		}
@@ -68,6 +70,7 @@ func BenchmarkLogLinear(b *testing.B) {
 			b.ReportAllocs()
 			pass := p.NewPass()
 			for b.Loop() {
+				move()
 				_ = pass.Forward(ctx, logp, xs, ys)
 			}
 			perItem(b)
@@ -80,6 +83,7 @@ func BenchmarkLogLinear(b *testing.B) {
 				b.ReportAllocs()
 				pass := p.NewPass()
 				for b.Loop() {
+				move()
 					_ = pass.Forward(ctx, logp, xs, ys)
 					_ = pass.Pullback(ctx, c.w)
 				}
@@ -90,6 +94,7 @@ func BenchmarkLogLinear(b *testing.B) {
 			b.ReportAllocs()
 			ids := make([]uint64, prompts)
 			for b.Loop() {
+				move()
 				_ = p.Sample(ctx, policy.Draws[int]{Y: ys, LogProb: logp}, ctxs, ids, each, policy.Key{})
 			}
 			perItem(b)

@@ -2,14 +2,16 @@ package policy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/prefgrad/prefgrad/internal/draw"
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // Distributor gives all response probabilities of a prompt at once. It is the part
@@ -31,16 +33,13 @@ type Distributor[X any] interface {
 // The zero value has no distribution and panics. A Finite is safe for concurrent use.
 type Finite[X comparable] struct {
 	source Distributor[X]
-	spare  sync.Pool // of *scratch
+	spare  sync.Pool // of *call[X]
 }
 
 var (
 	_ Enumerable[int]   = (*Finite[int])(nil)
 	_ Sampler[int, int] = (*Finite[int])(nil)
 )
-
-// scratch is the memory of one call.
-type scratch struct{ logp, cdf []float64 }
 
 // NewFinite returns the policy with the distributions of d.
 func NewFinite[X comparable](d Distributor[X]) *Finite[X] { return &Finite[X]{source: d} }
@@ -64,19 +63,11 @@ func (f *Finite[X]) LogProbs(ctx context.Context, dst []float64, xs []X, ys []in
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s := f.scratch()
-	defer f.spare.Put(s)
-	var errs []error
-	for lo, hi := 0, 0; lo < len(xs); lo = hi {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		hi = endOfRun(xs, lo)
-		s.logp = resize(s.logp, f.source.Responses(xs[lo]))
-		err := f.source.Distribution(s.logp, xs[lo])
-		errs = scoreRun(errs, dst[lo:hi], ys[lo:hi], lo, s.logp, 0, err)
-	}
-	return errors.Join(errs...)
+	c := f.call()
+	defer f.end(c)
+	c.lay(xs, false, false)
+	c.dst, c.ys = dst, ys
+	return c.do(ctx, pieces(c.cost, c.cost), c.score)
 }
 
 // Sample implements [Sampler]. The responses of a prompt that cannot be drawn from
@@ -86,46 +77,92 @@ func (f *Finite[X]) Sample(ctx context.Context, dst Draws[int], xs []X, ids []ui
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s := f.scratch()
-	defer f.spare.Put(s)
-	var errs []error
-	var g rand.PCG
-	for i, x := range xs {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s.logp = resize(s.logp, f.source.Responses(x))
-		err := f.source.Distribution(s.logp, x)
-		if err != nil {
-			errs = append(errs, &ItemError{i, err})
-		} else {
-			s.cdf = resize(s.cdf, len(s.logp))
-			draw.CDF(s.cdf, s.logp)
-		}
-		for d := i * k; d < (i+1)*k; d++ {
-			y, l := -1, math.NaN()
-			if err == nil {
-				key.Stream(&g, ids[i], d-i*k)
-				y = draw.Search(s.cdf, draw.Uniform(&g))
-				l = s.logp[y]
-			}
-			dst.Y[d] = y
-			if dst.LogProb != nil {
-				dst.LogProb[d] = l
-			}
-			if dst.Model != nil {
-				dst.Model[d] = l
-			}
-		}
-	}
-	return errors.Join(errs...)
+	c := f.call()
+	defer f.end(c)
+	c.lay(xs, true, true)
+	c.draws, c.ids, c.k, c.key = dst, ids, k, key
+	return c.do(ctx, pieces(c.cost, c.cost), c.sample)
 }
 
-func (f *Finite[X]) scratch() *scratch {
-	if s, ok := f.spare.Get().(*scratch); ok {
-		return s
+// call is a batch with the arguments of a call.
+type call[X comparable] struct {
+	batch[X]
+	ys    []int
+	dst   []float64
+	draws Draws[int]
+	ids   []uint64
+	k     int
+	key   Key
+
+	score, sample func(worker, piece int) error // method values, made once
+}
+
+func (f *Finite[X]) call() *call[X] {
+	if c, ok := f.spare.Get().(*call[X]); ok {
+		return c
 	}
-	return new(scratch)
+	c := new(call[X])
+	c.init(f.source)
+	c.score, c.sample = c.scorePiece, c.samplePiece
+	return c
+}
+
+// end keeps c for another call, without what belongs to the caller.
+func (f *Finite[X]) end(c *call[X]) {
+	c.xs, c.ys, c.dst, c.draws, c.ids = nil, nil, nil, Draws[int]{}, nil
+	f.spare.Put(c)
+}
+
+func (c *call[X]) scorePiece(worker, piece int) error {
+	me := &c.rooms[worker]
+	lo, hi := c.piece(piece)
+	for i := lo; i < hi; i++ {
+		from, to, x, err := c.prompt(i)
+		if err != nil {
+			return err
+		}
+		logp := me.values[:to.values-from.values]
+		err = c.distribution(logp, x, to)
+		c.errs[piece] = scoreRun(c.errs[piece], c.dst[from.items:to.items], c.ys[from.items:to.items], from.items, logp, 0, err)
+	}
+	return nil
+}
+
+func (c *call[X]) samplePiece(worker, piece int) error {
+	me := &c.rooms[worker]
+	var g rand.PCG
+	lo, hi := c.piece(piece)
+	for i := lo; i < hi; i++ {
+		from, to, x, err := c.prompt(i)
+		if err != nil {
+			return err
+		}
+		logp := me.values[:to.values-from.values]
+		if err = c.distribution(logp, x, to); err != nil {
+			c.errs[piece] = append(c.errs[piece], &ItemError{i, err})
+		} else {
+			me.cdf = resize(me.cdf, len(logp))
+			elem.Exp(me.cdf, logp, 1, 0)
+			floats.CumSum(me.cdf, me.cdf)
+		}
+		for j := range c.k {
+			y, l := -1, math.NaN()
+			if err == nil {
+				c.key.Stream(&g, c.ids[i], j)
+				y = draw.Search(me.cdf, draw.Uniform(&g))
+				l = logp[y]
+			}
+			at := i*c.k + j
+			c.draws.Y[at] = y
+			if c.draws.LogProb != nil {
+				c.draws.LogProb[at] = l
+			}
+			if c.draws.Model != nil {
+				c.draws.Model[at] = l
+			}
+		}
+	}
+	return nil
 }
 
 // endOfRun returns the end of the run of equal prompts that begins at lo.

@@ -53,7 +53,7 @@ func (p *LogLinear) Grad() []float64 { return p.linear.grad }
 
 // Freeze implements [Freezer].
 func (p *LogLinear) Freeze() *Finite[*Candidates] {
-	return NewFinite(normalized[*Candidates]{&linear{theta: slices.Clone(p.linear.theta)}})
+	return NewFinite(normalized[*Candidates]{&linear{theta: slices.Clone(p.linear.theta)}, nil})
 }
 
 // linear is the logits log π_ref(y|x) + φ(x, y)·θ.
@@ -67,7 +67,33 @@ func (l *linear) Responses(x *Candidates) int {
 	return n
 }
 
-func (l *linear) store(dst []float64, x *Candidates) error {
+func (l *linear) params() []float64   { return l.theta }
+func (l *linear) gradient() []float64 { return l.grad }
+
+func (l *linear) work(x *Candidates) int {
+	n := l.Responses(x)
+	if n == 0 {
+		return 0
+	}
+	work := n * workOfResponse
+	switch f := x.Features.(type) {
+	case *Dense:
+		work += len(f.wide) + len(f.narrow)
+	case *Sparse:
+		work += 4 * len(f.index) // places in memory that come as they like
+	}
+	return work
+}
+
+func (l *linear) features(x *Candidates) *Dense {
+	if l.check(x) != nil {
+		return nil
+	}
+	f, _ := x.Features.(*Dense)
+	return f
+}
+
+func (l *linear) check(x *Candidates) error {
 	if x == nil || x.Features == nil {
 		return fmt.Errorf("candidates or features are nil: %w", ErrPrompt)
 	}
@@ -78,11 +104,25 @@ func (l *linear) store(dst []float64, x *Candidates) error {
 	if x.Ref != nil && len(x.Ref) != n {
 		return fmt.Errorf("%d reference log-probabilities for %d responses: %w", len(x.Ref), n, ErrPrompt)
 	}
-	x.Features.Mul(dst, l.theta)
+	return nil
+}
+
+func (l *linear) store(dst []float64, x *Candidates, product []float64, known bool) error {
+	if err := l.check(x); err != nil {
+		return err
+	}
+	if product == nil {
+		x.Features.Mul(dst, l.theta)
+	} else {
+		if !known {
+			x.Features.Mul(product, l.theta)
+		}
+		copy(dst, product)
+	}
 	if x.Ref != nil {
 		floats.Add(dst, x.Ref)
 	}
 	return nil
 }
 
-func (l *linear) pull(x *Candidates, w []float64) { x.Features.AddMulT(l.grad, w) }
+func (l *linear) pull(grad []float64, x *Candidates, w []float64) { x.Features.AddMulT(grad, w) }

@@ -58,7 +58,7 @@ func (p *Tabular) Grad() []float64 { return p.table.grad }
 func (p *Tabular) Freeze() *Finite[int] {
 	t := p.table
 	t.theta, t.grad = slices.Clone(t.theta), nil
-	return NewFinite(normalized[int]{&t})
+	return NewFinite(normalized[int]{&t, nil})
 }
 
 // table is the logits log π_base + θ. base does not change.
@@ -74,7 +74,12 @@ func (t *table) Responses(x int) int {
 	return t.responses
 }
 
-func (t *table) store(dst []float64, x int) error {
+func (t *table) work(x int) int        { return workOfResponse * t.Responses(x) }
+func (t *table) params() []float64     { return t.theta }
+func (t *table) gradient() []float64   { return t.grad }
+func (t *table) features(x int) *Dense { return nil }
+
+func (t *table) store(dst []float64, x int, _ []float64, _ bool) error {
 	if t.Responses(x) == 0 {
 		return fmt.Errorf("prompt %d of %d: %w", x, len(t.theta)/t.responses, ErrPrompt)
 	}
@@ -86,7 +91,7 @@ func (t *table) store(dst []float64, x int) error {
 	return nil
 }
 
-func (t *table) pull(x int, w []float64) {
+func (t *table) pull(grad []float64, x int, w []float64) {
 	lo := x * t.responses
-	floats.Add(t.grad[lo:lo+t.responses], w)
+	floats.Add(grad[lo:lo+t.responses], w)
 }

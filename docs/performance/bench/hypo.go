@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -91,7 +92,7 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 		if err := pass.Pullback(background, w); err != nil {
 			return err
 		}
-		_, err := adam.Update(background, lr, 1, 0)
+		_, err := adam.Update(background, lr, 1, math.Inf(1))
 		return err
 	}}, nil
 }

@@ -1,0 +1,170 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sort"
+
+	"github.com/prefgrad/prefgrad/internal/num"
+)
+
+// batch is the memory of one call over a batch of prompts. It cuts the batch into runs of
+// equal prompts, and the runs into pieces for the processors to share. Where it cuts depends on the
+// batch alone, and so do the results.
+type batch[X comparable] struct {
+	source  Distributor[X]
+	softmax *normalized[X] // source, if it is one
+
+	ctx    context.Context // and xs: of the call in progress
+	xs     []X
+	runs   []run
+	cost   int // of a forward computation of all runs
+	widest int // number of responses
+	memo   *memo
+	n      int       // number of pieces
+	errs   [][]error // of each piece
+	rooms  []room    // of each worker
+	team   num.Team
+}
+
+// run is a run of equal prompts, and where the product of its features is in the memo.
+type run struct {
+	items, values, work int // of it and of all runs before it: items, responses, and multiplications of a pass
+	at                  int
+	known               bool
+}
+
+// room is what a worker needs for one prompt: values are logits, log-probabilities or weights.
+type room struct{ values, cdf []float64 }
+
+func (b *batch[X]) init(source Distributor[X]) {
+	b.source = source
+	if n, ok := source.(normalized[X]); ok {
+		b.softmax = &n
+	}
+}
+
+// lay lists the runs, or all prompts if each is to be one. With remember, products come from the
+// policy's memo, or go there.
+func (b *batch[X]) lay(xs []X, each, remember bool) {
+	b.xs, b.runs, b.cost, b.widest = xs, b.runs[:0], 0, 0
+	n := b.softmax
+	if remember && n != nil && n.memo != nil && len(xs) > 0 && n.memo.open(n.params(), n.features(xs[0])) {
+		b.memo = n.memo
+	}
+	last := run{}
+	for lo, hi := 0, 0; lo < len(xs); lo = hi {
+		if hi = lo + 1; !each {
+			hi = endOfRun(xs, lo)
+		}
+		x := xs[lo]
+		responses := b.source.Responses(x)
+		r := run{items: hi, values: last.values + responses, work: last.work, at: nowhere}
+		if n != nil {
+			work := n.work(x)
+			r.work += work
+			if b.memo != nil {
+				if r.at, r.known = b.memo.place(n.features(x)); r.known {
+					work = workOfResponse * responses
+				}
+			}
+			b.cost += work
+		}
+		b.runs = append(b.runs, r)
+		b.widest = max(b.widest, responses)
+		last = r
+	}
+}
+
+const (
+	workOfResponse = 32      // that its exponential is worth
+	pieceWork      = 1 << 15 // at least, of a piece: a few microseconds
+	sharing        = 4       // pieces make it worth to wake another processor
+)
+
+// pieces returns the number of pieces for an amount of work, at most limit.
+func pieces(work, limit int) int {
+	if n := min(work/pieceWork, limit); n >= sharing {
+		return n
+	}
+	return 1
+}
+
+// do calls work for n pieces of the batch, and returns what failed in the order of the batch.
+func (b *batch[X]) do(ctx context.Context, n int, work func(worker, piece int) error) error {
+	ok := false
+	defer func() {
+		if b.memo != nil {
+			b.memo.close(ok)
+		}
+		b.memo, b.ctx = nil, nil
+	}()
+	b.ctx, b.n = ctx, n
+	for len(b.errs) < n {
+		b.errs = append(b.errs, nil)
+	}
+	clear(b.errs)
+	workers := b.team.Workers(n)
+	for len(b.rooms) < workers {
+		b.rooms = append(b.rooms, room{})
+	}
+	for w := range b.rooms[:workers] {
+		b.rooms[w].values = resize(b.rooms[w].values, b.widest)
+	}
+	if err := b.team.Run(ctx, workers, n, work); err != nil {
+		return err
+	}
+	err := errors.Join(slices.Concat(b.errs...)...)
+	ok = err == nil
+	return err
+}
+
+// piece returns the runs of a piece, from lo to hi.
+func (b *batch[X]) piece(i int) (lo, hi int) {
+	end := func(i int) int {
+		if i == b.n {
+			return len(b.runs)
+		}
+		w := b.last().work / b.n * i
+		return sort.Search(len(b.runs), func(r int) bool { return b.runs[r].work > w })
+	}
+	if i > 0 {
+		lo = end(i)
+	}
+	return lo, end(i + 1)
+}
+
+// last returns the ends of the last run.
+func (b *batch[X]) last() run { return b.before(len(b.runs)) }
+
+// before returns the ends of the run before run r.
+func (b *batch[X]) before(r int) run {
+	if r == 0 {
+		return run{}
+	}
+	return b.runs[r-1]
+}
+
+// prompt returns run r, the end of the one before, and the prompt, or the error of the context.
+func (b *batch[X]) prompt(r int) (from, to run, x X, err error) {
+	from, to = b.before(r), b.runs[r]
+	return from, to, b.xs[from.items], b.ctx.Err()
+}
+
+// store stores the logits of the prompt of run r in dst.
+func (b *batch[X]) store(dst []float64, x X, r run) error {
+	var product []float64
+	if r.at != nowhere {
+		product = b.memo.products[r.at : r.at+len(dst)]
+	}
+	return b.softmax.store(dst, x, product, r.known)
+}
+
+// distribution stores the log-probabilities of the prompt of run r in dst.
+func (b *batch[X]) distribution(dst []float64, x X, r run) error {
+	if b.softmax == nil {
+		return b.source.Distribution(dst, x)
+	}
+	return normalize(dst, b.store(dst, x, r))
+}
