@@ -40,10 +40,10 @@ func BenchmarkRows(b *testing.B) {
 				vec.Row(row, 1, vec.JustE)
 				vec.Score(dst, row, 1, 1, 12)
 			})
-			run("exponentials", func(row, _, _ []float32) {
-				at, _, _ := vec.Row(row[:16], 1, vec.JustE)
-				at.Exponentials(e, row)
-			})
+			at, atQ, _, _ := vec.Pair(z[:16], z[16:32], 1)
+			m := vec.Mix{E: 1e-3, D: 1e-3, E2: 1e-3, Diff: 1e-3, Q: 1e-3}
+			run("mix", func(row, dst, _ []float32) { m.Row(dst, row, &at) })
+			run("mixpair", func(row, dst, other []float32) { m.Pair(dst, row, other, &at, &atQ) })
 			run("widen", func(row, _, _ []float32) { vec.Widen(x, row) })
 			run("scale", func(row, _, _ []float32) { vec.Scale(x, row, 0, 0.7) })
 			run("blocksums", func(_, _, _ []float32) { vec.BlockSums(sums, x, 20) })

@@ -46,15 +46,27 @@ func pair(s *sums, b *bounds, z, zq []float32, at, atQ *Point) {
 	}
 }
 
-func exponentials(e []float64, z []float32, at *Point) {
+func mix(dst, z []float32, at *Point, m *Mix) {
 	switch {
 	case len(z) == 0:
 	case cpu.Best == cpu.AVX512:
-		exponentialsAVX512(&e[0], &z[0], len(z), at, table)
+		mixAVX512(&dst[0], &z[0], len(z), at, m, table)
 	case cpu.Best == cpu.AVX2:
-		exponentialsAVX2(&e[0], &z[0], len(z), at, table)
+		mixAVX2(&dst[0], &z[0], len(z), at, m, table)
 	default:
-		exponentialsGo(e, z, at)
+		mixGo(dst, z, at, m)
+	}
+}
+
+func mixPair(dst, z, zq []float32, at, atQ *Point, m *Mix) {
+	switch {
+	case len(z) == 0:
+	case cpu.Best == cpu.AVX512:
+		mixPairAVX512(&dst[0], &z[0], &zq[0], len(z), at, atQ, m, table)
+	case cpu.Best == cpu.AVX2:
+		mixPairAVX2(&dst[0], &z[0], &zq[0], len(z), at, atQ, m, table)
+	default:
+		mixPairGo(dst, z, zq, at, atQ, m)
 	}
 }
 

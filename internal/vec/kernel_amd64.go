@@ -25,12 +25,6 @@ func pairAVX2(s *sums, b *bounds, z, zq *float32, n int, at, atQ *Point, k *expo
 func pairAVX512(s *sums, b *bounds, z, zq *float32, n int, at, atQ *Point, k *exponential)
 
 //go:noescape
-func exponentialsAVX2(e *float64, z *float32, n int, at *Point, k *exponential)
-
-//go:noescape
-func exponentialsAVX512(e *float64, z *float32, n int, at *Point, k *exponential)
-
-//go:noescape
 func scoresAVX2(dst, z *float32, n int, s *score)
 
 //go:noescape
@@ -77,3 +71,15 @@ func divideAVX2(dst, z *float64, n int, shift, t float64)
 
 //go:noescape
 func divideAVX512(dst, z *float64, n int, shift, t float64)
+
+//go:noescape
+func mixAVX2(dst, z *float32, n int, at *Point, m *Mix, k *exponential)
+
+//go:noescape
+func mixAVX512(dst, z *float32, n int, at *Point, m *Mix, k *exponential)
+
+//go:noescape
+func mixPairAVX2(dst, z, zq *float32, n int, at, atQ *Point, m *Mix, k *exponential)
+
+//go:noescape
+func mixPairAVX512(dst, z, zq *float32, n int, at, atQ *Point, m *Mix, k *exponential)

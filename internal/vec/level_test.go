@@ -26,8 +26,7 @@ type results struct {
 	rowAt, pairAt, pairAtQ Point
 	row, pair              Sums
 	rowOK, pairOK          bool
-	e                      []float64
-	score                  []float32
+	score, mix, mixPair    []float32
 }
 
 func compute(z, zq []float32, inv float64, level cpu.Level) (r results) {
@@ -35,9 +34,15 @@ func compute(z, zq []float32, inv float64, level cpu.Level) (r results) {
 	r.rowAt, r.row, r.rowOK = Row(z, inv, Moments)
 	r.pairAt, r.pairAtQ, r.pair, r.pairOK = Pair(z, zq, inv)
 	if r.rowOK {
-		r.e, r.score = make([]float64, len(z)), make([]float32, len(z))
-		r.rowAt.Exponentials(r.e, z)
+		r.score, r.mix = make([]float32, len(z)), make([]float32, len(z))
+		m := Mix{E: 0.3 / r.row.E, D: -0.2 / r.row.E, E2: 1.5 / r.row.E}
+		m.Row(r.mix, z, &r.rowAt)
 		Score(r.score, z, inv, 1.7, r.rowAt.Ref*inv+math.Log(r.row.E))
+	}
+	if r.pairOK {
+		m := Mix{E: 0.3 / r.pair.E, D: -0.2 / r.pair.E, E2: 1.5 / r.pair.E, Diff: 0.6 / r.pair.E, Q: 2 / r.pair.Q}
+		r.mixPair = make([]float32, len(z))
+		m.Pair(r.mixPair, z, zq, &r.pairAt, &r.pairAtQ)
 	}
 	return r
 }
@@ -154,5 +159,5 @@ func TestAVX2TakesNoRegistersOfAVX512(t *testing.T) {
 			assert.NotRegexp(t, regexp.MustCompile(`\b([XY](1[6-9]|2\d|3[01])|Z\d+|K[0-7])\b`), body, name)
 		}
 	}
-	assert.Equal(t, 12, found)
+	assert.Equal(t, 13, found)
 }

@@ -88,15 +88,3 @@ func Pair(z, zq []float32, inv float64) (at, atQ Point, out Sums, ok bool) {
 	}
 	return at, atQ, out, false
 }
-
-// Exponentials stores e_v in e, which is as long as z, for exponents of at most 300.
-func (p *Point) Exponentials(e []float64, z []float32) {
-	n := len(z) &^ (lanes - 1)
-	exponentials(e[:n], z[:n], p)
-	if n < len(z) {
-		var y [lanes]float64
-		x := fill(z[n:])
-		exponentials(y[:], x[:], p)
-		copy(e[n:], y[:])
-	}
-}

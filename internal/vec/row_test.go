@@ -74,24 +74,6 @@ func logOf(x *big.Float) float64 {
 	return math.Log(f)
 }
 
-func TestExponentials(t *testing.T) {
-	for _, level := range cpu.Levels() {
-		defer use(level)()
-		z := []float32{0}
-		for x := -699.0; x < 300; x += 0.37 {
-			z = append(z, float32(x))
-		}
-		at, ok := newPoint(0, 1)
-		require.True(t, ok)
-		e := make([]float64, len(z))
-		at.Exponentials(e, z)
-		assert.Equal(t, 1.0, e[0])
-		for v, x := range z {
-			require.Less(t, off(bigExp(newBig(float64(x))), e[v]), 1e-14+3e-16*math.Abs(float64(x)), "exp(%v)", x)
-		}
-	}
-}
-
 // Rows that are no distributions, or too wide, are refused by every kernel.
 func TestRefused(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
@@ -180,14 +162,15 @@ func TestScoreOfAnySize(t *testing.T) {
 func TestNoAllocations(t *testing.T) {
 	g := rand.New(rand.NewPCG(3, 0))
 	z, zq := rows(g, 1003, 0)
-	e := make([]float64, len(z))
 	for _, level := range cpu.Levels() {
 		defer use(level)()
 		assert.Zero(t, testing.AllocsPerRun(10, func() {
 			at, _, _ := Row(z, 1, Moments)
 			_, _, _ = Row(z, 1, JustE)
 			_, _, _, _ = Pair(z, zq, 1)
-			at.Exponentials(e, z)
+			m := Mix{E: 1}
+			m.Row(zq, z, &at)
+			m.Pair(zq, z, zq, &at, &at)
 			Score(zq, z, 1, 1, 5)
 		}))
 	}

@@ -121,12 +121,3 @@ func above(m, x *[lanes]float32) {
 		}
 	}
 }
-
-// exponentialsGo stores e_v in e, which is as long as z.
-func exponentialsGo(e []float64, z []float32, at *Point) {
-	var d [lanes]float64
-	for ; len(z) >= lanes; z, e = z[lanes:], e[lanes:] {
-		at.distances(&d, (*[lanes]float32)(z))
-		expGo((*[lanes]float64)(e), &d, at.scale)
-	}
-}

@@ -124,54 +124,65 @@ func (g *weights) scoreRow(dz, z []float32, inv, logZ float64, y int) {
 	dz[y] = float32(label)
 }
 
-// block is the number of logits that are worked on at a time: small enough for the
-// first-level cache, large enough that the loops over a block cost nothing beside it.
-const block = 256
-
-// exp stores the exponents of z, logits of the row, in d, and their exponentials in e.
-func (s *shifted) exp(d, e []float64, z []float32) {
-	for i, x := range z {
-		d[i] = s.at.Exponent(float64(x))
-	}
-	if !s.wide {
-		s.at.Exponentials(e, z)
+// mixedRow stores the weighted sum of all derivatives. y is −1 if the weight on log p_y is 0. dz
+// may be the row of logits.
+func (g *weights) mixedRow(dz []float32, m *moments, y int) {
+	mix := g.mix(m)
+	if m.p.wide || m.q.z != nil && !m.close || !mix.Regular() {
+		for v := range dz {
+			dz[v] = float32(g.derivative(m, v, y))
+		}
 		return
 	}
-	for i, x := range d {
-		e[i] = math.Exp(x)
+	var label float32
+	if y >= 0 {
+		label = float32(g.derivative(m, y, y)) // before it is overwritten
+	}
+	if m.q.z == nil {
+		mix.Row(dz, m.p.z, &m.p.at)
+	} else {
+		mix.Pair(dz, m.p.z, m.q.z, &m.p.at, &m.q.at)
+	}
+	if y >= 0 {
+		dz[y] = label
 	}
 }
 
-// mixedRow stores the weighted sum of all derivatives. y is −1 if the weight on log
-// p_y is 0. dz may be the row of logits: each block is read before it is written.
-func (g *weights) mixedRow(dz []float32, m *moments, y int) {
-	var d, e, dq, eq [block]float64
-	norm, normQ := math.Exp(-m.p.logZ), math.Exp(-m.q.logZ)
-	invSumSq := math.Exp(-m.sumSq)
-	for at := 0; at < len(dz); at += block {
-		end := min(at+block, len(dz))
-		z := m.p.z[at:end]
-		m.p.exp(d[:len(z)], e[:len(z)], z)
-		if m.q.z != nil {
-			m.q.exp(dq[:len(z)], eq[:len(z)], m.q.z[at:end])
+// derivative returns the weighted sum of all derivatives with respect to logit v.
+func (g *weights) derivative(m *moments, v, y int) float64 {
+	sum := 0.0
+	if logp := m.p.logp(v); logp > math.Inf(-1) { // else p is 0, and all but the reference's term
+		p := math.Exp(logp)
+		sum = -g[logProb] - g[entropy]*(logp+m.entropy) + 2*g[sumSq]*(p*math.Exp(-m.sumSq)-1) + g[reverse] + g[logZ]
+		if g[kl] != 0 {
+			sum += g[kl] * (logp - m.q.logp(v) - m.kl)
 		}
-		for i, x := range z {
-			sum := 0.0
-			if x >= -math.MaxFloat32 { // else every term but that of the reference is 0
-				p, logp := e[i]*norm, d[i]-m.p.logZ
-				sum = -g[logProb] - g[entropy]*(logp+m.entropy) + 2*g[sumSq]*(p*invSumSq-1) + g[reverse] + g[logZ]
-				if g[kl] != 0 {
-					sum += g[kl] * (logp - (dq[i] - m.q.logZ) - m.kl)
-				}
-				sum *= p
-			}
-			if g[reverse] != 0 {
-				sum -= g[reverse] * eq[i] * normQ
-			}
-			if at+i == y {
-				sum += g[logProb]
-			}
-			dz[at+i] = float32(sum * m.p.at.Inv)
-		}
+		sum *= p
 	}
+	if g[reverse] != 0 {
+		sum -= g[reverse] * math.Exp(m.q.logp(v))
+	}
+	if v == y {
+		sum += g[logProb]
+	}
+	return sum * m.p.at.Inv
+}
+
+// mix returns the coefficients of derivative, but for what the label adds.
+func (g *weights) mix(m *moments) vec.Mix {
+	inv := m.p.at.Inv
+	norm := inv * math.Exp(-m.p.logZ)
+	mix := vec.Mix{
+		E:  norm * (-g[logProb] - g[entropy]*(m.entropy-m.p.logZ) - 2*g[sumSq] + g[reverse] + g[logZ]),
+		D:  -norm * inv * g[entropy],
+		E2: 2 * g[sumSq] * norm * math.Exp(-m.sumSq-m.p.logZ),
+	}
+	if g[kl] != 0 {
+		mix.E += norm * g[kl] * (m.q.logZ - m.p.logZ - m.kl)
+		mix.Diff = norm * inv * g[kl]
+	}
+	if g[reverse] != 0 {
+		mix.Q = -inv * g[reverse] * math.Exp(-m.q.logZ)
+	}
+	return mix
 }

@@ -80,6 +80,7 @@ func largest(z []float32) (float64, error) {
 // moments are the quantities of one row, all but LogProb.
 type moments struct {
 	p, q           shifted
+	close          bool // vector kernels can compare p and q
 	entropy, sumSq float64
 	kl, reverse    float64
 }
@@ -155,7 +156,7 @@ func (m *moments) of(sums *vec.Sums) {
 // pair computes the quantities of p, of q, and of both.
 func (m *moments) pair(z, zq []float32, inv float64) error {
 	at, atQ, sums, ok := vec.Pair(z, zq, inv)
-	if ok {
+	if m.close = ok; ok {
 		m.p, m.q = shifted{z: z, at: at, logZ: math.Log(sums.E)}, shifted{z: zq, at: atQ, logZ: math.Log(sums.Q)}
 		m.of(&sums)
 		m.kl = inv*sums.EDiff/sums.E - m.p.logZ + m.q.logZ

@@ -213,33 +213,3 @@ func pair2() {
 	}, z, zq)
 	end()
 }
-
-const exponentialsSignature = "func(e *float64, z *float32, n int, at, k *byte)"
-
-func exponentials512() {
-	function("exponentialsAVX512", exponentialsSignature)
-	e, z := pointer("e"), pointer("z")
-	at, k := newPoint512(pointer("at")), newExp512(pointer("k"))
-	loop(func() {
-		for g := range 2 {
-			VMOVUPD(k.exp(at.distances(Mem{Base: z, Disp: 32 * g}), at.scale), Mem{Base: e, Disp: 64 * g})
-		}
-		ADDQ(Imm(8*lanes), e)
-	}, z)
-	end()
-}
-
-func exponentials2() {
-	function("exponentialsAVX2", exponentialsSignature)
-	e, z := pointer("e"), pointer("z")
-	at, k := newPoint2(pointer("at")), newExp2(pointer("k"))
-	loop(func() {
-		for lane := 0; lane < lanes; lane += 8 {
-			x := k.exp(at.distances8(z, lane), at.scale)
-			VMOVUPD(x[0], Mem{Base: e, Disp: 8 * lane})
-			VMOVUPD(x[1], Mem{Base: e, Disp: 8*lane + 32})
-		}
-		ADDQ(Imm(8*lanes), e)
-	}, z)
-	end()
-}
