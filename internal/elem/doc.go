@@ -9,10 +9,11 @@
 //	value(z) = −(1−ε)·log σ(z) − ε·log σ(−z)
 //	slope(z) = ε − σ(−z)
 //
-// With a = |z| and e = e⁻ᵃ, both follow from three quantities:
+// With a = |z| and e = e⁻ᵃ,
 //
 //	−log σ(z) = max(−z, 0) + log(1+e),   −log σ(−z) = max(z, 0) + log(1+e)
-//	σ(−z) = e/(1+e) for z ≥ 0, 1/(1+e) for z < 0
+//	value(z) = ε·a + log(1+e),       σ(−z) = e/(1+e)    for z ≥ 0
+//	value(z) = (1−ε)·a + log(1+e),   σ(−z) = 1/(1+e)    for z < 0
 //
 // Arguments up to |z| = 708 are regular: e is a normal number, and the exponential and the
 // logarithm are polynomials (exp.go and logistic.go). For all others, the infinities and NaN, the functions of

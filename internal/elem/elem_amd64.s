@@ -819,170 +819,164 @@ turn8:
 	VADDPD       const_round<>+0(SB), Y4, Y4
 	VSUBPD       const_round<>+0(SB), Y4, Y5
 	VMULPD       const_ln2Hi<>+0(SB), Y5, Y6
-	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y6, Y2, Y6
 	VMULPD       const_ln2Lo<>+0(SB), Y5, Y5
-	VSUBPD       Y5, Y2, Y2
-	VMULPD       Y2, Y2, Y5
+	VSUBPD       Y5, Y6, Y5
 	VMULPD       Y5, Y5, Y6
-	VMULPD       const_exp9<>+0(SB), Y2, Y7
-	VADDPD       const_exp8<>+0(SB), Y7, Y7
-	VMULPD       Y6, Y7, Y7
-	VMULPD       const_exp5<>+0(SB), Y2, Y8
-	VADDPD       const_exp4<>+0(SB), Y8, Y8
-	VMULPD       const_exp7<>+0(SB), Y2, Y9
-	VADDPD       const_exp6<>+0(SB), Y9, Y9
-	VMULPD       Y5, Y9, Y9
+	VMULPD       Y6, Y6, Y7
+	VMULPD       const_exp9<>+0(SB), Y5, Y8
+	VADDPD       const_exp8<>+0(SB), Y8, Y8
+	VMULPD       Y7, Y8, Y8
+	VMULPD       const_exp5<>+0(SB), Y5, Y9
+	VADDPD       const_exp4<>+0(SB), Y9, Y9
+	VMULPD       const_exp7<>+0(SB), Y5, Y10
+	VADDPD       const_exp6<>+0(SB), Y10, Y10
+	VMULPD       Y6, Y10, Y10
+	VADDPD       Y9, Y10, Y9
+	VADDPD       Y9, Y8, Y8
+	VMULPD       Y7, Y8, Y7
+	VMULPD       const_exp1<>+0(SB), Y5, Y8
+	VADDPD       const_exp0<>+0(SB), Y8, Y8
+	VMULPD       const_exp3<>+0(SB), Y5, Y9
+	VADDPD       const_exp2<>+0(SB), Y9, Y9
+	VMULPD       Y6, Y9, Y9
 	VADDPD       Y8, Y9, Y8
 	VADDPD       Y8, Y7, Y7
 	VMULPD       Y6, Y7, Y6
-	VMULPD       const_exp1<>+0(SB), Y2, Y7
-	VADDPD       const_exp0<>+0(SB), Y7, Y7
-	VMULPD       const_exp3<>+0(SB), Y2, Y8
-	VADDPD       const_exp2<>+0(SB), Y8, Y8
-	VMULPD       Y5, Y8, Y8
-	VADDPD       Y7, Y8, Y7
-	VADDPD       Y7, Y6, Y6
-	VMULPD       Y5, Y6, Y5
-	VADDPD       Y2, Y5, Y2
-	VADDPD       const_one<>+0(SB), Y2, Y2
+	VADDPD       Y5, Y6, Y5
+	VADDPD       const_one<>+0(SB), Y5, Y5
 	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y2, Y2
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y2, Y4
-	VSUBPD       const_one<>+0(SB), Y2, Y5
-	VMULPD       const_half<>+0(SB), Y5, Y5
-	VBLENDVPD    Y4, Y5, Y2, Y4
-	VADDPD       const_two<>+0(SB), Y4, Y5
-	VDIVPD       Y5, Y4, Y5
-	VMULPD       Y5, Y5, Y6
+	VPADDQ       Y4, Y5, Y4
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y4, Y5
+	VSUBPD       const_one<>+0(SB), Y4, Y6
+	VMULPD       const_half<>+0(SB), Y6, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y5
+	VADDPD       const_two<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
 	VMULPD       Y6, Y6, Y7
-	VMULPD       const_log5<>+0(SB), Y6, Y8
-	VADDPD       const_log4<>+0(SB), Y8, Y8
-	VMULPD       const_log6<>+0(SB), Y7, Y9
+	VMULPD       Y7, Y7, Y8
+	VMULPD       const_log5<>+0(SB), Y7, Y9
+	VADDPD       const_log4<>+0(SB), Y9, Y9
+	VMULPD       const_log6<>+0(SB), Y8, Y10
+	VADDPD       Y9, Y10, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y10, Y9, Y9
+	VMULPD       const_log1<>+0(SB), Y7, Y10
+	VADDPD       const_log0<>+0(SB), Y10, Y10
+	VMULPD       const_log3<>+0(SB), Y7, Y11
+	VADDPD       const_log2<>+0(SB), Y11, Y11
+	VMULPD       Y8, Y11, Y8
+	VADDPD       Y10, Y8, Y8
 	VADDPD       Y8, Y9, Y8
-	VMULPD       Y7, Y7, Y9
-	VMULPD       Y9, Y8, Y8
-	VMULPD       const_log1<>+0(SB), Y6, Y9
-	VADDPD       const_log0<>+0(SB), Y9, Y9
-	VMULPD       const_log3<>+0(SB), Y6, Y10
-	VADDPD       const_log2<>+0(SB), Y10, Y10
-	VMULPD       Y7, Y10, Y7
+	VMULPD       Y5, Y5, Y9
+	VMULPD       const_half<>+0(SB), Y9, Y9
+	VMULPD       Y7, Y8, Y7
 	VADDPD       Y9, Y7, Y7
-	VADDPD       Y7, Y8, Y7
-	VMULPD       Y4, Y4, Y8
-	VMULPD       const_half<>+0(SB), Y8, Y8
 	VMULPD       Y6, Y7, Y6
-	VADDPD       Y8, Y6, Y6
-	VMULPD       Y5, Y6, Y5
-	VSUBPD       Y5, Y8, Y5
-	VSUBPD       Y5, Y4, Y4
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y2, Y5
-	VMOVUPD      const_ln2<>+0(SB), Y6
-	VMOVUPD      const_zero<>+0(SB), Y7
-	VBLENDVPD    Y5, Y6, Y7, Y5
-	VADDPD       Y5, Y4, Y4
-	VMOVUPD      const_one<>+0(SB), Y5
-	VADDPD       const_one<>+0(SB), Y2, Y6
-	VDIVPD       Y6, Y5, Y5
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y0, Y6
-	VMULPD       Y5, Y2, Y2
-	VBLENDVPD    Y6, Y2, Y5, Y2
-	VXORPD       const_sign<>+0(SB), Y0, Y5
-	VMAXPD       const_zero<>+0(SB), Y5, Y5
-	VADDPD       Y4, Y5, Y5
-	VMAXPD       const_zero<>+0(SB), Y0, Y0
-	VADDPD       Y4, Y0, Y0
-	VBROADCASTSD epsilon+32(FP), Y4
+	VSUBPD       Y6, Y9, Y6
+	VSUBPD       Y6, Y5, Y5
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y4, Y6
+	VMOVUPD      const_ln2<>+0(SB), Y7
+	VMOVUPD      const_zero<>+0(SB), Y8
+	VBLENDVPD    Y6, Y7, Y8, Y6
+	VADDPD       Y6, Y5, Y5
 	VMOVUPD      const_one<>+0(SB), Y6
-	VSUBPD       Y4, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VMULPD       Y4, Y0, Y0
-	VADDPD       Y0, Y5, Y0
-	VSUBPD       Y2, Y4, Y2
+	VADDPD       const_one<>+0(SB), Y4, Y7
+	VDIVPD       Y7, Y6, Y6
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y0, Y7
+	VMULPD       Y6, Y4, Y4
+	VBLENDVPD    Y7, Y4, Y6, Y4
+	VBROADCASTSD epsilon+32(FP), Y6
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y0, Y0
+	VMOVUPD      const_one<>+0(SB), Y7
+	VSUBPD       Y6, Y7, Y7
+	VBLENDVPD    Y0, Y6, Y7, Y0
+	VXORPD       const_sign<>+0(SB), Y2, Y2
+	VMULPD       Y0, Y2, Y0
+	VADDPD       Y5, Y0, Y0
+	VSUBPD       Y4, Y6, Y2
 	VMOVUPD      Y0, (AX)(SI*8)
 	VMOVUPD      Y2, (CX)(SI*8)
 	VMULPD       const_log2E<>+0(SB), Y3, Y0
 	VADDPD       const_round<>+0(SB), Y0, Y0
 	VSUBPD       const_round<>+0(SB), Y0, Y2
 	VMULPD       const_ln2Hi<>+0(SB), Y2, Y4
-	VSUBPD       Y4, Y3, Y3
+	VSUBPD       Y4, Y3, Y4
 	VMULPD       const_ln2Lo<>+0(SB), Y2, Y2
-	VSUBPD       Y2, Y3, Y2
-	VMULPD       Y2, Y2, Y3
-	VMULPD       Y3, Y3, Y4
-	VMULPD       const_exp9<>+0(SB), Y2, Y5
-	VADDPD       const_exp8<>+0(SB), Y5, Y5
-	VMULPD       Y4, Y5, Y5
-	VMULPD       const_exp5<>+0(SB), Y2, Y6
-	VADDPD       const_exp4<>+0(SB), Y6, Y6
-	VMULPD       const_exp7<>+0(SB), Y2, Y7
-	VADDPD       const_exp6<>+0(SB), Y7, Y7
-	VMULPD       Y3, Y7, Y7
+	VSUBPD       Y2, Y4, Y2
+	VMULPD       Y2, Y2, Y4
+	VMULPD       Y4, Y4, Y5
+	VMULPD       const_exp9<>+0(SB), Y2, Y6
+	VADDPD       const_exp8<>+0(SB), Y6, Y6
+	VMULPD       Y5, Y6, Y6
+	VMULPD       const_exp5<>+0(SB), Y2, Y7
+	VADDPD       const_exp4<>+0(SB), Y7, Y7
+	VMULPD       const_exp7<>+0(SB), Y2, Y8
+	VADDPD       const_exp6<>+0(SB), Y8, Y8
+	VMULPD       Y4, Y8, Y8
+	VADDPD       Y7, Y8, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       Y5, Y6, Y5
+	VMULPD       const_exp1<>+0(SB), Y2, Y6
+	VADDPD       const_exp0<>+0(SB), Y6, Y6
+	VMULPD       const_exp3<>+0(SB), Y2, Y7
+	VADDPD       const_exp2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
 	VADDPD       Y6, Y7, Y6
 	VADDPD       Y6, Y5, Y5
 	VMULPD       Y4, Y5, Y4
-	VMULPD       const_exp1<>+0(SB), Y2, Y5
-	VADDPD       const_exp0<>+0(SB), Y5, Y5
-	VMULPD       const_exp3<>+0(SB), Y2, Y6
-	VADDPD       const_exp2<>+0(SB), Y6, Y6
-	VMULPD       Y3, Y6, Y6
-	VADDPD       Y5, Y6, Y5
-	VADDPD       Y5, Y4, Y4
-	VMULPD       Y3, Y4, Y3
-	VADDPD       Y2, Y3, Y2
+	VADDPD       Y2, Y4, Y2
 	VADDPD       const_one<>+0(SB), Y2, Y2
 	VPSLLQ       $0x34, Y0, Y0
 	VPADDQ       Y0, Y2, Y0
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y2
-	VSUBPD       const_one<>+0(SB), Y0, Y3
-	VMULPD       const_half<>+0(SB), Y3, Y3
-	VBLENDVPD    Y2, Y3, Y0, Y2
-	VADDPD       const_two<>+0(SB), Y2, Y3
-	VDIVPD       Y3, Y2, Y3
-	VMULPD       Y3, Y3, Y4
+	VSUBPD       const_one<>+0(SB), Y0, Y4
+	VMULPD       const_half<>+0(SB), Y4, Y4
+	VBLENDVPD    Y2, Y4, Y0, Y2
+	VADDPD       const_two<>+0(SB), Y2, Y4
+	VDIVPD       Y4, Y2, Y4
 	VMULPD       Y4, Y4, Y5
-	VMULPD       const_log5<>+0(SB), Y4, Y6
-	VADDPD       const_log4<>+0(SB), Y6, Y6
-	VMULPD       const_log6<>+0(SB), Y5, Y7
+	VMULPD       Y5, Y5, Y6
+	VMULPD       const_log5<>+0(SB), Y5, Y7
+	VADDPD       const_log4<>+0(SB), Y7, Y7
+	VMULPD       const_log6<>+0(SB), Y6, Y8
+	VADDPD       Y7, Y8, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y8, Y7, Y7
+	VMULPD       const_log1<>+0(SB), Y5, Y8
+	VADDPD       const_log0<>+0(SB), Y8, Y8
+	VMULPD       const_log3<>+0(SB), Y5, Y9
+	VADDPD       const_log2<>+0(SB), Y9, Y9
+	VMULPD       Y6, Y9, Y6
+	VADDPD       Y8, Y6, Y6
 	VADDPD       Y6, Y7, Y6
-	VMULPD       Y5, Y5, Y7
-	VMULPD       Y7, Y6, Y6
-	VMULPD       const_log1<>+0(SB), Y4, Y7
-	VADDPD       const_log0<>+0(SB), Y7, Y7
-	VMULPD       const_log3<>+0(SB), Y4, Y8
-	VADDPD       const_log2<>+0(SB), Y8, Y8
-	VMULPD       Y5, Y8, Y5
+	VMULPD       Y2, Y2, Y7
+	VMULPD       const_half<>+0(SB), Y7, Y7
+	VMULPD       Y5, Y6, Y5
 	VADDPD       Y7, Y5, Y5
-	VADDPD       Y5, Y6, Y5
-	VMULPD       Y2, Y2, Y6
-	VMULPD       const_half<>+0(SB), Y6, Y6
 	VMULPD       Y4, Y5, Y4
-	VADDPD       Y6, Y4, Y4
-	VMULPD       Y3, Y4, Y3
-	VSUBPD       Y3, Y6, Y3
-	VSUBPD       Y3, Y2, Y2
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y3
-	VMOVUPD      const_ln2<>+0(SB), Y4
-	VMOVUPD      const_zero<>+0(SB), Y5
-	VBLENDVPD    Y3, Y4, Y5, Y3
-	VADDPD       Y3, Y2, Y2
-	VMOVUPD      const_one<>+0(SB), Y3
-	VADDPD       const_one<>+0(SB), Y0, Y4
-	VDIVPD       Y4, Y3, Y3
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y4
-	VMULPD       Y3, Y0, Y0
-	VBLENDVPD    Y4, Y0, Y3, Y0
-	VXORPD       const_sign<>+0(SB), Y1, Y3
-	VMAXPD       const_zero<>+0(SB), Y3, Y3
-	VADDPD       Y2, Y3, Y3
-	VMAXPD       const_zero<>+0(SB), Y1, Y1
-	VADDPD       Y2, Y1, Y1
-	VBROADCASTSD epsilon+32(FP), Y2
+	VSUBPD       Y4, Y7, Y4
+	VSUBPD       Y4, Y2, Y2
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y4
+	VMOVUPD      const_ln2<>+0(SB), Y5
+	VMOVUPD      const_zero<>+0(SB), Y6
+	VBLENDVPD    Y4, Y5, Y6, Y4
+	VADDPD       Y4, Y2, Y2
 	VMOVUPD      const_one<>+0(SB), Y4
-	VSUBPD       Y2, Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VMULPD       Y2, Y1, Y1
-	VADDPD       Y1, Y3, Y1
-	VSUBPD       Y0, Y2, Y0
+	VADDPD       const_one<>+0(SB), Y0, Y5
+	VDIVPD       Y5, Y4, Y4
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y5
+	VMULPD       Y4, Y0, Y0
+	VBLENDVPD    Y5, Y0, Y4, Y0
+	VBROADCASTSD epsilon+32(FP), Y4
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y1
+	VMOVUPD      const_one<>+0(SB), Y5
+	VSUBPD       Y4, Y5, Y5
+	VBLENDVPD    Y1, Y4, Y5, Y1
+	VXORPD       const_sign<>+0(SB), Y3, Y3
+	VMULPD       Y1, Y3, Y1
+	VADDPD       Y2, Y1, Y1
+	VSUBPD       Y0, Y4, Y0
 	VMOVUPD      Y1, 32(AX)(SI*8)
 	VMOVUPD      Y0, 32(CX)(SI*8)
 	ADDQ         $0x08, SI
@@ -1049,85 +1043,82 @@ turn8:
 	VADDPD       const_round<>+0(SB), Y0, Y0
 	VSUBPD       const_round<>+0(SB), Y0, Y6
 	VMULPD       const_ln2Hi<>+0(SB), Y6, Y7
-	VSUBPD       Y7, Y4, Y4
+	VSUBPD       Y7, Y4, Y7
 	VMULPD       const_ln2Lo<>+0(SB), Y6, Y6
-	VSUBPD       Y6, Y4, Y4
-	VMULPD       Y4, Y4, Y6
+	VSUBPD       Y6, Y7, Y6
 	VMULPD       Y6, Y6, Y7
-	VMULPD       const_exp9<>+0(SB), Y4, Y8
-	VADDPD       const_exp8<>+0(SB), Y8, Y8
-	VMULPD       Y7, Y8, Y8
-	VMULPD       const_exp5<>+0(SB), Y4, Y9
-	VADDPD       const_exp4<>+0(SB), Y9, Y9
-	VMULPD       const_exp7<>+0(SB), Y4, Y10
-	VADDPD       const_exp6<>+0(SB), Y10, Y10
-	VMULPD       Y6, Y10, Y10
+	VMULPD       Y7, Y7, Y8
+	VMULPD       const_exp9<>+0(SB), Y6, Y9
+	VADDPD       const_exp8<>+0(SB), Y9, Y9
+	VMULPD       Y8, Y9, Y9
+	VMULPD       const_exp5<>+0(SB), Y6, Y10
+	VADDPD       const_exp4<>+0(SB), Y10, Y10
+	VMULPD       const_exp7<>+0(SB), Y6, Y11
+	VADDPD       const_exp6<>+0(SB), Y11, Y11
+	VMULPD       Y7, Y11, Y11
+	VADDPD       Y10, Y11, Y10
+	VADDPD       Y10, Y9, Y9
+	VMULPD       Y8, Y9, Y8
+	VMULPD       const_exp1<>+0(SB), Y6, Y9
+	VADDPD       const_exp0<>+0(SB), Y9, Y9
+	VMULPD       const_exp3<>+0(SB), Y6, Y10
+	VADDPD       const_exp2<>+0(SB), Y10, Y10
+	VMULPD       Y7, Y10, Y10
 	VADDPD       Y9, Y10, Y9
 	VADDPD       Y9, Y8, Y8
 	VMULPD       Y7, Y8, Y7
-	VMULPD       const_exp1<>+0(SB), Y4, Y8
-	VADDPD       const_exp0<>+0(SB), Y8, Y8
-	VMULPD       const_exp3<>+0(SB), Y4, Y9
-	VADDPD       const_exp2<>+0(SB), Y9, Y9
-	VMULPD       Y6, Y9, Y9
-	VADDPD       Y8, Y9, Y8
-	VADDPD       Y8, Y7, Y7
-	VMULPD       Y6, Y7, Y6
-	VADDPD       Y4, Y6, Y4
-	VADDPD       const_one<>+0(SB), Y4, Y4
+	VADDPD       Y6, Y7, Y6
+	VADDPD       const_one<>+0(SB), Y6, Y6
 	VPSLLQ       $0x34, Y0, Y0
-	VPADDQ       Y0, Y4, Y0
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y4
-	VSUBPD       const_one<>+0(SB), Y0, Y6
-	VMULPD       const_half<>+0(SB), Y6, Y6
-	VBLENDVPD    Y4, Y6, Y0, Y4
-	VADDPD       const_two<>+0(SB), Y4, Y6
-	VDIVPD       Y6, Y4, Y6
-	VMULPD       Y6, Y6, Y7
-	VMULPD       Y7, Y7, Y8
-	VMULPD       const_log5<>+0(SB), Y7, Y9
-	VADDPD       const_log4<>+0(SB), Y9, Y9
-	VMULPD       const_log6<>+0(SB), Y8, Y10
-	VADDPD       Y9, Y10, Y9
-	VMULPD       Y8, Y8, Y10
-	VMULPD       Y10, Y9, Y9
-	VMULPD       const_log1<>+0(SB), Y7, Y10
-	VADDPD       const_log0<>+0(SB), Y10, Y10
-	VMULPD       const_log3<>+0(SB), Y7, Y11
-	VADDPD       const_log2<>+0(SB), Y11, Y11
-	VMULPD       Y8, Y11, Y8
-	VADDPD       Y10, Y8, Y8
-	VADDPD       Y8, Y9, Y8
-	VMULPD       Y4, Y4, Y9
-	VMULPD       const_half<>+0(SB), Y9, Y9
-	VMULPD       Y7, Y8, Y7
-	VADDPD       Y9, Y7, Y7
-	VMULPD       Y6, Y7, Y6
-	VSUBPD       Y6, Y9, Y6
-	VSUBPD       Y6, Y4, Y4
+	VPADDQ       Y0, Y6, Y0
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y6
-	VMOVUPD      const_ln2<>+0(SB), Y7
-	VMOVUPD      const_zero<>+0(SB), Y8
-	VBLENDVPD    Y6, Y7, Y8, Y6
-	VADDPD       Y6, Y4, Y4
-	VMOVUPD      const_one<>+0(SB), Y6
-	VADDPD       const_one<>+0(SB), Y0, Y7
-	VDIVPD       Y7, Y6, Y6
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y7
-	VMULPD       Y6, Y0, Y0
-	VBLENDVPD    Y7, Y0, Y6, Y0
-	VXORPD       const_sign<>+0(SB), Y1, Y6
-	VMAXPD       const_zero<>+0(SB), Y6, Y6
-	VADDPD       Y4, Y6, Y6
-	VMAXPD       const_zero<>+0(SB), Y1, Y1
-	VADDPD       Y4, Y1, Y1
-	VBROADCASTSD epsilon+72(FP), Y4
+	VSUBPD       const_one<>+0(SB), Y0, Y7
+	VMULPD       const_half<>+0(SB), Y7, Y7
+	VBLENDVPD    Y6, Y7, Y0, Y6
+	VADDPD       const_two<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMULPD       const_log5<>+0(SB), Y8, Y10
+	VADDPD       const_log4<>+0(SB), Y10, Y10
+	VMULPD       const_log6<>+0(SB), Y9, Y11
+	VADDPD       Y10, Y11, Y10
+	VMULPD       Y9, Y9, Y11
+	VMULPD       Y11, Y10, Y10
+	VMULPD       const_log1<>+0(SB), Y8, Y11
+	VADDPD       const_log0<>+0(SB), Y11, Y11
+	VMULPD       const_log3<>+0(SB), Y8, Y12
+	VADDPD       const_log2<>+0(SB), Y12, Y12
+	VMULPD       Y9, Y12, Y9
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y9, Y10, Y9
+	VMULPD       Y6, Y6, Y10
+	VMULPD       const_half<>+0(SB), Y10, Y10
+	VMULPD       Y8, Y9, Y8
+	VADDPD       Y10, Y8, Y8
+	VMULPD       Y7, Y8, Y7
+	VSUBPD       Y7, Y10, Y7
+	VSUBPD       Y7, Y6, Y6
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y7
+	VMOVUPD      const_ln2<>+0(SB), Y8
+	VMOVUPD      const_zero<>+0(SB), Y9
+	VBLENDVPD    Y7, Y8, Y9, Y7
+	VADDPD       Y7, Y6, Y6
 	VMOVUPD      const_one<>+0(SB), Y7
-	VSUBPD       Y4, Y7, Y7
-	VMULPD       Y7, Y6, Y6
-	VMULPD       Y4, Y1, Y1
-	VADDPD       Y1, Y6, Y1
-	VSUBPD       Y0, Y4, Y0
+	VADDPD       const_one<>+0(SB), Y0, Y8
+	VDIVPD       Y8, Y7, Y7
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y8
+	VMULPD       Y7, Y0, Y0
+	VBLENDVPD    Y8, Y0, Y7, Y0
+	VBROADCASTSD epsilon+72(FP), Y7
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y1
+	VMOVUPD      const_one<>+0(SB), Y8
+	VSUBPD       Y7, Y8, Y8
+	VBLENDVPD    Y1, Y7, Y8, Y1
+	VXORPD       const_sign<>+0(SB), Y4, Y4
+	VMULPD       Y1, Y4, Y1
+	VADDPD       Y6, Y1, Y1
+	VSUBPD       Y0, Y7, Y0
 	VMOVUPD      Y1, (AX)(R10*8)
 	VADDPD       (R12), Y1, Y1
 	VMOVUPD      Y1, (R12)
@@ -1157,24 +1148,24 @@ turn8:
 	VSUBPD       Y1, Y2, Y1
 	VMULPD       Y1, Y1, Y2
 	VMULPD       Y2, Y2, Y4
-	VMULPD       const_exp9<>+0(SB), Y1, Y5
-	VADDPD       const_exp8<>+0(SB), Y5, Y5
-	VMULPD       Y4, Y5, Y5
-	VMULPD       const_exp5<>+0(SB), Y1, Y6
-	VADDPD       const_exp4<>+0(SB), Y6, Y6
-	VMULPD       const_exp7<>+0(SB), Y1, Y7
-	VADDPD       const_exp6<>+0(SB), Y7, Y7
+	VMULPD       const_exp9<>+0(SB), Y1, Y6
+	VADDPD       const_exp8<>+0(SB), Y6, Y6
+	VMULPD       Y4, Y6, Y6
+	VMULPD       const_exp5<>+0(SB), Y1, Y7
+	VADDPD       const_exp4<>+0(SB), Y7, Y7
+	VMULPD       const_exp7<>+0(SB), Y1, Y8
+	VADDPD       const_exp6<>+0(SB), Y8, Y8
+	VMULPD       Y2, Y8, Y8
+	VADDPD       Y7, Y8, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       Y4, Y6, Y4
+	VMULPD       const_exp1<>+0(SB), Y1, Y6
+	VADDPD       const_exp0<>+0(SB), Y6, Y6
+	VMULPD       const_exp3<>+0(SB), Y1, Y7
+	VADDPD       const_exp2<>+0(SB), Y7, Y7
 	VMULPD       Y2, Y7, Y7
 	VADDPD       Y6, Y7, Y6
-	VADDPD       Y6, Y5, Y5
-	VMULPD       Y4, Y5, Y4
-	VMULPD       const_exp1<>+0(SB), Y1, Y5
-	VADDPD       const_exp0<>+0(SB), Y5, Y5
-	VMULPD       const_exp3<>+0(SB), Y1, Y6
-	VADDPD       const_exp2<>+0(SB), Y6, Y6
-	VMULPD       Y2, Y6, Y6
-	VADDPD       Y5, Y6, Y5
-	VADDPD       Y5, Y4, Y4
+	VADDPD       Y6, Y4, Y4
 	VMULPD       Y2, Y4, Y2
 	VADDPD       Y1, Y2, Y1
 	VADDPD       const_one<>+0(SB), Y1, Y1
@@ -1187,31 +1178,31 @@ turn8:
 	VADDPD       const_two<>+0(SB), Y1, Y2
 	VDIVPD       Y2, Y1, Y2
 	VMULPD       Y2, Y2, Y4
-	VMULPD       Y4, Y4, Y5
-	VMULPD       const_log5<>+0(SB), Y4, Y6
-	VADDPD       const_log4<>+0(SB), Y6, Y6
-	VMULPD       const_log6<>+0(SB), Y5, Y7
+	VMULPD       Y4, Y4, Y6
+	VMULPD       const_log5<>+0(SB), Y4, Y7
+	VADDPD       const_log4<>+0(SB), Y7, Y7
+	VMULPD       const_log6<>+0(SB), Y6, Y8
+	VADDPD       Y7, Y8, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y8, Y7, Y7
+	VMULPD       const_log1<>+0(SB), Y4, Y8
+	VADDPD       const_log0<>+0(SB), Y8, Y8
+	VMULPD       const_log3<>+0(SB), Y4, Y9
+	VADDPD       const_log2<>+0(SB), Y9, Y9
+	VMULPD       Y6, Y9, Y6
+	VADDPD       Y8, Y6, Y6
 	VADDPD       Y6, Y7, Y6
-	VMULPD       Y5, Y5, Y7
-	VMULPD       Y7, Y6, Y6
-	VMULPD       const_log1<>+0(SB), Y4, Y7
-	VADDPD       const_log0<>+0(SB), Y7, Y7
-	VMULPD       const_log3<>+0(SB), Y4, Y8
-	VADDPD       const_log2<>+0(SB), Y8, Y8
-	VMULPD       Y5, Y8, Y5
-	VADDPD       Y7, Y5, Y5
-	VADDPD       Y5, Y6, Y5
-	VMULPD       Y1, Y1, Y6
-	VMULPD       const_half<>+0(SB), Y6, Y6
-	VMULPD       Y4, Y5, Y4
-	VADDPD       Y6, Y4, Y4
+	VMULPD       Y1, Y1, Y7
+	VMULPD       const_half<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y6, Y4
+	VADDPD       Y7, Y4, Y4
 	VMULPD       Y2, Y4, Y2
-	VSUBPD       Y2, Y6, Y2
+	VSUBPD       Y2, Y7, Y2
 	VSUBPD       Y2, Y1, Y1
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y2
 	VMOVUPD      const_ln2<>+0(SB), Y4
-	VMOVUPD      const_zero<>+0(SB), Y5
-	VBLENDVPD    Y2, Y4, Y5, Y2
+	VMOVUPD      const_zero<>+0(SB), Y6
+	VBLENDVPD    Y2, Y4, Y6, Y2
 	VADDPD       Y2, Y1, Y1
 	VMOVUPD      const_one<>+0(SB), Y2
 	VADDPD       const_one<>+0(SB), Y0, Y4
@@ -1219,18 +1210,15 @@ turn8:
 	VCMPPD       $0x1d, const_zero<>+0(SB), Y3, Y4
 	VMULPD       Y2, Y0, Y0
 	VBLENDVPD    Y4, Y0, Y2, Y0
-	VXORPD       const_sign<>+0(SB), Y3, Y2
-	VMAXPD       const_zero<>+0(SB), Y2, Y2
-	VADDPD       Y1, Y2, Y2
-	VMAXPD       const_zero<>+0(SB), Y3, Y3
-	VADDPD       Y1, Y3, Y1
-	VBROADCASTSD epsilon+72(FP), Y3
+	VBROADCASTSD epsilon+72(FP), Y2
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y3, Y3
 	VMOVUPD      const_one<>+0(SB), Y4
-	VSUBPD       Y3, Y4, Y4
-	VMULPD       Y4, Y2, Y2
-	VMULPD       Y3, Y1, Y1
-	VADDPD       Y1, Y2, Y1
-	VSUBPD       Y0, Y3, Y0
+	VSUBPD       Y2, Y4, Y4
+	VBLENDVPD    Y3, Y2, Y4, Y3
+	VXORPD       const_sign<>+0(SB), Y5, Y4
+	VMULPD       Y3, Y4, Y3
+	VADDPD       Y1, Y3, Y1
+	VSUBPD       Y0, Y2, Y0
 	VMOVUPD      Y1, 32(AX)(R10*8)
 	VADDPD       32(R12), Y1, Y1
 	VMOVUPD      Y1, 32(R12)
@@ -1750,161 +1738,155 @@ turn16:
 	VMULPD       const_log2E<>+0(SB), Z3, Z5
 	VADDPD       const_round<>+0(SB), Z4, Z4
 	VADDPD       const_round<>+0(SB), Z5, Z5
-	VSUBPD       const_round<>+0(SB), Z4, Z15
-	VSUBPD       const_round<>+0(SB), Z5, Z16
-	VMULPD       const_ln2Hi<>+0(SB), Z15, Z17
-	VMULPD       const_ln2Hi<>+0(SB), Z16, Z18
-	VSUBPD       Z17, Z2, Z2
-	VSUBPD       Z18, Z3, Z3
-	VMULPD       const_ln2Lo<>+0(SB), Z15, Z15
-	VMULPD       const_ln2Lo<>+0(SB), Z16, Z16
-	VSUBPD       Z15, Z2, Z2
-	VSUBPD       Z16, Z3, Z3
-	VMULPD       Z2, Z2, Z15
-	VMULPD       Z3, Z3, Z16
-	VMULPD       Z15, Z15, Z17
-	VMULPD       Z16, Z16, Z18
-	VMULPD       const_exp9<>+0(SB), Z2, Z19
-	VMULPD       const_exp9<>+0(SB), Z3, Z20
-	VADDPD       const_exp8<>+0(SB), Z19, Z19
-	VADDPD       const_exp8<>+0(SB), Z20, Z20
-	VMULPD       Z17, Z19, Z19
-	VMULPD       Z18, Z20, Z20
-	VMULPD       const_exp5<>+0(SB), Z2, Z21
-	VMULPD       const_exp5<>+0(SB), Z3, Z22
-	VADDPD       const_exp4<>+0(SB), Z21, Z21
-	VADDPD       const_exp4<>+0(SB), Z22, Z22
-	VMULPD       const_exp7<>+0(SB), Z2, Z23
-	VMULPD       const_exp7<>+0(SB), Z3, Z24
-	VADDPD       const_exp6<>+0(SB), Z23, Z23
-	VADDPD       const_exp6<>+0(SB), Z24, Z24
-	VMULPD       Z15, Z23, Z23
-	VMULPD       Z16, Z24, Z24
-	VADDPD       Z21, Z23, Z21
-	VADDPD       Z22, Z24, Z22
-	VADDPD       Z21, Z19, Z19
-	VADDPD       Z22, Z20, Z20
-	VMULPD       Z17, Z19, Z17
-	VMULPD       Z18, Z20, Z18
-	VMULPD       const_exp1<>+0(SB), Z2, Z19
-	VMULPD       const_exp1<>+0(SB), Z3, Z20
-	VADDPD       const_exp0<>+0(SB), Z19, Z19
-	VADDPD       const_exp0<>+0(SB), Z20, Z20
-	VMULPD       const_exp3<>+0(SB), Z2, Z21
-	VMULPD       const_exp3<>+0(SB), Z3, Z22
-	VADDPD       const_exp2<>+0(SB), Z21, Z21
-	VADDPD       const_exp2<>+0(SB), Z22, Z22
-	VMULPD       Z15, Z21, Z21
-	VMULPD       Z16, Z22, Z22
+	VSUBPD       const_round<>+0(SB), Z4, Z18
+	VSUBPD       const_round<>+0(SB), Z5, Z19
+	VMULPD       const_ln2Hi<>+0(SB), Z18, Z20
+	VMULPD       const_ln2Hi<>+0(SB), Z19, Z21
+	VSUBPD       Z20, Z2, Z20
+	VSUBPD       Z21, Z3, Z21
+	VMULPD       const_ln2Lo<>+0(SB), Z18, Z18
+	VMULPD       const_ln2Lo<>+0(SB), Z19, Z19
+	VSUBPD       Z18, Z20, Z18
+	VSUBPD       Z19, Z21, Z19
+	VMULPD       Z18, Z18, Z20
+	VMULPD       Z19, Z19, Z21
+	VMULPD       Z20, Z20, Z22
+	VMULPD       Z21, Z21, Z23
+	VMULPD       const_exp9<>+0(SB), Z18, Z24
+	VMULPD       const_exp9<>+0(SB), Z19, Z25
+	VADDPD       const_exp8<>+0(SB), Z24, Z24
+	VADDPD       const_exp8<>+0(SB), Z25, Z25
+	VMULPD       Z22, Z24, Z24
+	VMULPD       Z23, Z25, Z25
+	VMULPD       const_exp5<>+0(SB), Z18, Z26
+	VMULPD       const_exp5<>+0(SB), Z19, Z27
+	VADDPD       const_exp4<>+0(SB), Z26, Z26
+	VADDPD       const_exp4<>+0(SB), Z27, Z27
+	VMULPD       const_exp7<>+0(SB), Z18, Z28
+	VMULPD       const_exp7<>+0(SB), Z19, Z29
+	VADDPD       const_exp6<>+0(SB), Z28, Z28
+	VADDPD       const_exp6<>+0(SB), Z29, Z29
+	VMULPD       Z20, Z28, Z28
+	VMULPD       Z21, Z29, Z29
+	VADDPD       Z26, Z28, Z26
+	VADDPD       Z27, Z29, Z27
+	VADDPD       Z26, Z24, Z24
+	VADDPD       Z27, Z25, Z25
+	VMULPD       Z22, Z24, Z22
+	VMULPD       Z23, Z25, Z23
+	VMULPD       const_exp1<>+0(SB), Z18, Z24
+	VMULPD       const_exp1<>+0(SB), Z19, Z25
+	VADDPD       const_exp0<>+0(SB), Z24, Z24
+	VADDPD       const_exp0<>+0(SB), Z25, Z25
+	VMULPD       const_exp3<>+0(SB), Z18, Z26
+	VMULPD       const_exp3<>+0(SB), Z19, Z27
+	VADDPD       const_exp2<>+0(SB), Z26, Z26
+	VADDPD       const_exp2<>+0(SB), Z27, Z27
+	VMULPD       Z20, Z26, Z26
+	VMULPD       Z21, Z27, Z27
+	VADDPD       Z24, Z26, Z24
+	VADDPD       Z25, Z27, Z25
+	VADDPD       Z24, Z22, Z22
+	VADDPD       Z25, Z23, Z23
+	VMULPD       Z20, Z22, Z20
+	VMULPD       Z21, Z23, Z21
+	VADDPD       Z18, Z20, Z18
 	VADDPD       Z19, Z21, Z19
-	VADDPD       Z20, Z22, Z20
-	VADDPD       Z19, Z17, Z17
-	VADDPD       Z20, Z18, Z18
-	VMULPD       Z15, Z17, Z15
-	VMULPD       Z16, Z18, Z16
-	VADDPD       Z2, Z15, Z2
-	VADDPD       Z3, Z16, Z3
-	VADDPD       const_one<>+0(SB), Z2, Z2
-	VADDPD       const_one<>+0(SB), Z3, Z3
+	VADDPD       const_one<>+0(SB), Z18, Z18
+	VADDPD       const_one<>+0(SB), Z19, Z19
 	VPSLLQ       $0x34, Z4, Z4
 	VPSLLQ       $0x34, Z5, Z5
-	VPADDQ       Z4, Z2, Z2
-	VPADDQ       Z5, Z3, Z3
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z2, K1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z3, K2
-	VSUBPD       const_one<>+0(SB), Z2, Z4
-	VSUBPD       const_one<>+0(SB), Z3, Z5
-	VMULPD       const_half<>+0(SB), Z4, Z4
-	VMULPD       const_half<>+0(SB), Z5, Z5
-	VBLENDMPD    Z4, Z2, K1, Z6
-	VBLENDMPD    Z5, Z3, K2, Z7
-	VADDPD       const_two<>+0(SB), Z6, Z4
-	VADDPD       const_two<>+0(SB), Z7, Z5
-	VDIVPD       Z4, Z6, Z4
-	VDIVPD       Z5, Z7, Z5
-	VMULPD       Z4, Z4, Z15
-	VMULPD       Z5, Z5, Z16
-	VMULPD       Z15, Z15, Z17
-	VMULPD       Z16, Z16, Z18
-	VMULPD       const_log5<>+0(SB), Z15, Z19
-	VMULPD       const_log5<>+0(SB), Z16, Z20
-	VADDPD       const_log4<>+0(SB), Z19, Z19
-	VADDPD       const_log4<>+0(SB), Z20, Z20
-	VMULPD       const_log6<>+0(SB), Z17, Z21
-	VMULPD       const_log6<>+0(SB), Z18, Z22
-	VADDPD       Z19, Z21, Z19
-	VADDPD       Z20, Z22, Z20
-	VMULPD       Z17, Z17, Z21
-	VMULPD       Z18, Z18, Z22
-	VMULPD       Z21, Z19, Z19
-	VMULPD       Z22, Z20, Z20
-	VMULPD       const_log1<>+0(SB), Z15, Z21
-	VMULPD       const_log1<>+0(SB), Z16, Z22
-	VADDPD       const_log0<>+0(SB), Z21, Z21
-	VADDPD       const_log0<>+0(SB), Z22, Z22
-	VMULPD       const_log3<>+0(SB), Z15, Z23
-	VMULPD       const_log3<>+0(SB), Z16, Z24
-	VADDPD       const_log2<>+0(SB), Z23, Z23
-	VADDPD       const_log2<>+0(SB), Z24, Z24
-	VMULPD       Z17, Z23, Z17
-	VMULPD       Z18, Z24, Z18
-	VADDPD       Z21, Z17, Z17
-	VADDPD       Z22, Z18, Z18
-	VADDPD       Z17, Z19, Z17
-	VADDPD       Z18, Z20, Z18
-	VMULPD       Z6, Z6, Z19
-	VMULPD       Z7, Z7, Z20
+	VPADDQ       Z4, Z18, Z4
+	VPADDQ       Z5, Z19, Z5
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z4, K1
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z5, K2
+	VSUBPD       const_one<>+0(SB), Z4, Z18
+	VSUBPD       const_one<>+0(SB), Z5, Z19
+	VMULPD       const_half<>+0(SB), Z18, Z18
 	VMULPD       const_half<>+0(SB), Z19, Z19
-	VMULPD       const_half<>+0(SB), Z20, Z20
-	VMULPD       Z15, Z17, Z15
-	VMULPD       Z16, Z18, Z16
-	VADDPD       Z19, Z15, Z15
-	VADDPD       Z20, Z16, Z16
-	VMULPD       Z4, Z15, Z4
-	VMULPD       Z5, Z16, Z5
-	VSUBPD       Z4, Z19, Z4
-	VSUBPD       Z5, Z20, Z5
-	VSUBPD       Z4, Z6, Z4
-	VSUBPD       Z5, Z7, Z5
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z2, K1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z3, K2
-	VMOVUPD      const_ln2<>+0(SB), Z15
-	VMOVUPD      const_zero<>+0(SB), Z16
-	VBLENDMPD    Z15, Z16, K1, Z8
-	VBLENDMPD    Z15, Z16, K2, Z9
-	VADDPD       Z8, Z4, Z4
-	VADDPD       Z9, Z5, Z5
-	VMOVUPD      const_one<>+0(SB), Z15
-	VADDPD       const_one<>+0(SB), Z2, Z16
-	VADDPD       const_one<>+0(SB), Z3, Z17
-	VDIVPD       Z16, Z15, Z16
-	VDIVPD       Z17, Z15, Z15
+	VBLENDMPD    Z18, Z4, K1, Z6
+	VBLENDMPD    Z19, Z5, K2, Z7
+	VADDPD       const_two<>+0(SB), Z6, Z18
+	VADDPD       const_two<>+0(SB), Z7, Z19
+	VDIVPD       Z18, Z6, Z18
+	VDIVPD       Z19, Z7, Z19
+	VMULPD       Z18, Z18, Z20
+	VMULPD       Z19, Z19, Z21
+	VMULPD       Z20, Z20, Z22
+	VMULPD       Z21, Z21, Z23
+	VMULPD       const_log5<>+0(SB), Z20, Z24
+	VMULPD       const_log5<>+0(SB), Z21, Z25
+	VADDPD       const_log4<>+0(SB), Z24, Z24
+	VADDPD       const_log4<>+0(SB), Z25, Z25
+	VMULPD       const_log6<>+0(SB), Z22, Z26
+	VMULPD       const_log6<>+0(SB), Z23, Z27
+	VADDPD       Z24, Z26, Z24
+	VADDPD       Z25, Z27, Z25
+	VMULPD       Z22, Z22, Z26
+	VMULPD       Z23, Z23, Z27
+	VMULPD       Z26, Z24, Z24
+	VMULPD       Z27, Z25, Z25
+	VMULPD       const_log1<>+0(SB), Z20, Z26
+	VMULPD       const_log1<>+0(SB), Z21, Z27
+	VADDPD       const_log0<>+0(SB), Z26, Z26
+	VADDPD       const_log0<>+0(SB), Z27, Z27
+	VMULPD       const_log3<>+0(SB), Z20, Z28
+	VMULPD       const_log3<>+0(SB), Z21, Z29
+	VADDPD       const_log2<>+0(SB), Z28, Z28
+	VADDPD       const_log2<>+0(SB), Z29, Z29
+	VMULPD       Z22, Z28, Z22
+	VMULPD       Z23, Z29, Z23
+	VADDPD       Z26, Z22, Z22
+	VADDPD       Z27, Z23, Z23
+	VADDPD       Z22, Z24, Z22
+	VADDPD       Z23, Z25, Z23
+	VMULPD       Z6, Z6, Z24
+	VMULPD       Z7, Z7, Z25
+	VMULPD       const_half<>+0(SB), Z24, Z24
+	VMULPD       const_half<>+0(SB), Z25, Z25
+	VMULPD       Z20, Z22, Z20
+	VMULPD       Z21, Z23, Z21
+	VADDPD       Z24, Z20, Z20
+	VADDPD       Z25, Z21, Z21
+	VMULPD       Z18, Z20, Z18
+	VMULPD       Z19, Z21, Z19
+	VSUBPD       Z18, Z24, Z18
+	VSUBPD       Z19, Z25, Z19
+	VSUBPD       Z18, Z6, Z18
+	VSUBPD       Z19, Z7, Z19
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z4, K1
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z5, K2
+	VMOVUPD      const_ln2<>+0(SB), Z20
+	VMOVUPD      const_zero<>+0(SB), Z21
+	VBLENDMPD    Z20, Z21, K1, Z8
+	VBLENDMPD    Z20, Z21, K2, Z9
+	VADDPD       Z8, Z18, Z18
+	VADDPD       Z9, Z19, Z19
+	VMOVUPD      const_one<>+0(SB), Z20
+	VADDPD       const_one<>+0(SB), Z4, Z21
+	VADDPD       const_one<>+0(SB), Z5, Z22
+	VDIVPD       Z21, Z20, Z21
+	VDIVPD       Z22, Z20, Z20
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K2
-	VMULPD       Z16, Z2, Z2
-	VMULPD       Z15, Z3, Z3
-	VBLENDMPD    Z2, Z16, K1, Z10
-	VBLENDMPD    Z3, Z15, K2, Z11
-	VPXORQ       const_sign<>+0(SB), Z0, Z2
-	VPXORQ       const_sign<>+0(SB), Z1, Z3
-	VMAXPD       const_zero<>+0(SB), Z2, Z2
-	VMAXPD       const_zero<>+0(SB), Z3, Z3
-	VADDPD       Z4, Z2, Z2
-	VADDPD       Z5, Z3, Z3
-	VMAXPD       const_zero<>+0(SB), Z0, Z0
-	VMAXPD       const_zero<>+0(SB), Z1, Z1
-	VADDPD       Z4, Z0, Z0
-	VADDPD       Z5, Z1, Z1
+	VMULPD       Z21, Z4, Z4
+	VMULPD       Z20, Z5, Z5
+	VBLENDMPD    Z4, Z21, K1, Z10
+	VBLENDMPD    Z5, Z20, K2, Z11
 	VBROADCASTSD epsilon+32(FP), Z4
-	VMOVUPD      const_one<>+0(SB), Z5
-	VSUBPD       Z4, Z5, Z15
-	VSUBPD       Z4, Z5, Z5
-	VMULPD       Z15, Z2, Z2
-	VMULPD       Z5, Z3, Z3
-	VMULPD       Z4, Z0, Z0
-	VMULPD       Z4, Z1, Z1
-	VADDPD       Z0, Z2, Z0
-	VADDPD       Z1, Z3, Z1
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K2
+	VMOVUPD      const_one<>+0(SB), Z0
+	VSUBPD       Z4, Z0, Z1
+	VSUBPD       Z4, Z0, Z0
+	VBLENDMPD    Z4, Z1, K1, Z12
+	VBLENDMPD    Z4, Z0, K2, Z13
+	VPXORQ       const_sign<>+0(SB), Z2, Z0
+	VPXORQ       const_sign<>+0(SB), Z3, Z1
+	VMULPD       Z12, Z0, Z0
+	VMULPD       Z13, Z1, Z1
+	VADDPD       Z18, Z0, Z0
+	VADDPD       Z19, Z1, Z1
 	VSUBPD       Z10, Z4, Z2
 	VSUBPD       Z11, Z4, Z3
 	VMOVUPD      Z0, (AX)(SI*8)
@@ -1931,85 +1913,82 @@ turn8:
 	VADDPD       const_round<>+0(SB), Z2, Z2
 	VSUBPD       const_round<>+0(SB), Z2, Z3
 	VMULPD       const_ln2Hi<>+0(SB), Z3, Z4
-	VSUBPD       Z4, Z1, Z1
+	VSUBPD       Z4, Z1, Z4
 	VMULPD       const_ln2Lo<>+0(SB), Z3, Z3
-	VSUBPD       Z3, Z1, Z1
-	VMULPD       Z1, Z1, Z3
+	VSUBPD       Z3, Z4, Z3
 	VMULPD       Z3, Z3, Z4
-	VMULPD       const_exp9<>+0(SB), Z1, Z5
-	VADDPD       const_exp8<>+0(SB), Z5, Z5
-	VMULPD       Z4, Z5, Z5
-	VMULPD       const_exp5<>+0(SB), Z1, Z6
-	VADDPD       const_exp4<>+0(SB), Z6, Z6
-	VMULPD       const_exp7<>+0(SB), Z1, Z7
-	VADDPD       const_exp6<>+0(SB), Z7, Z7
-	VMULPD       Z3, Z7, Z7
+	VMULPD       Z4, Z4, Z5
+	VMULPD       const_exp9<>+0(SB), Z3, Z6
+	VADDPD       const_exp8<>+0(SB), Z6, Z6
+	VMULPD       Z5, Z6, Z6
+	VMULPD       const_exp5<>+0(SB), Z3, Z7
+	VADDPD       const_exp4<>+0(SB), Z7, Z7
+	VMULPD       const_exp7<>+0(SB), Z3, Z8
+	VADDPD       const_exp6<>+0(SB), Z8, Z8
+	VMULPD       Z4, Z8, Z8
+	VADDPD       Z7, Z8, Z7
+	VADDPD       Z7, Z6, Z6
+	VMULPD       Z5, Z6, Z5
+	VMULPD       const_exp1<>+0(SB), Z3, Z6
+	VADDPD       const_exp0<>+0(SB), Z6, Z6
+	VMULPD       const_exp3<>+0(SB), Z3, Z7
+	VADDPD       const_exp2<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
 	VADDPD       Z6, Z7, Z6
 	VADDPD       Z6, Z5, Z5
 	VMULPD       Z4, Z5, Z4
-	VMULPD       const_exp1<>+0(SB), Z1, Z5
-	VADDPD       const_exp0<>+0(SB), Z5, Z5
-	VMULPD       const_exp3<>+0(SB), Z1, Z6
-	VADDPD       const_exp2<>+0(SB), Z6, Z6
-	VMULPD       Z3, Z6, Z6
-	VADDPD       Z5, Z6, Z5
-	VADDPD       Z5, Z4, Z4
-	VMULPD       Z3, Z4, Z3
-	VADDPD       Z1, Z3, Z1
-	VADDPD       const_one<>+0(SB), Z1, Z1
+	VADDPD       Z3, Z4, Z3
+	VADDPD       const_one<>+0(SB), Z3, Z3
 	VPSLLQ       $0x34, Z2, Z2
-	VPADDQ       Z2, Z1, Z1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z1, K1
-	VSUBPD       const_one<>+0(SB), Z1, Z2
-	VMULPD       const_half<>+0(SB), Z2, Z2
-	VBLENDMPD    Z2, Z1, K1, Z12
-	VADDPD       const_two<>+0(SB), Z12, Z2
-	VDIVPD       Z2, Z12, Z2
-	VMULPD       Z2, Z2, Z3
+	VPADDQ       Z2, Z3, Z2
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z2, K1
+	VSUBPD       const_one<>+0(SB), Z2, Z3
+	VMULPD       const_half<>+0(SB), Z3, Z3
+	VBLENDMPD    Z3, Z2, K1, Z14
+	VADDPD       const_two<>+0(SB), Z14, Z3
+	VDIVPD       Z3, Z14, Z3
 	VMULPD       Z3, Z3, Z4
-	VMULPD       const_log5<>+0(SB), Z3, Z5
-	VADDPD       const_log4<>+0(SB), Z5, Z5
-	VMULPD       const_log6<>+0(SB), Z4, Z6
+	VMULPD       Z4, Z4, Z5
+	VMULPD       const_log5<>+0(SB), Z4, Z6
+	VADDPD       const_log4<>+0(SB), Z6, Z6
+	VMULPD       const_log6<>+0(SB), Z5, Z7
+	VADDPD       Z6, Z7, Z6
+	VMULPD       Z5, Z5, Z7
+	VMULPD       Z7, Z6, Z6
+	VMULPD       const_log1<>+0(SB), Z4, Z7
+	VADDPD       const_log0<>+0(SB), Z7, Z7
+	VMULPD       const_log3<>+0(SB), Z4, Z8
+	VADDPD       const_log2<>+0(SB), Z8, Z8
+	VMULPD       Z5, Z8, Z5
+	VADDPD       Z7, Z5, Z5
 	VADDPD       Z5, Z6, Z5
-	VMULPD       Z4, Z4, Z6
-	VMULPD       Z6, Z5, Z5
-	VMULPD       const_log1<>+0(SB), Z3, Z6
-	VADDPD       const_log0<>+0(SB), Z6, Z6
-	VMULPD       const_log3<>+0(SB), Z3, Z7
-	VADDPD       const_log2<>+0(SB), Z7, Z7
-	VMULPD       Z4, Z7, Z4
+	VMULPD       Z14, Z14, Z6
+	VMULPD       const_half<>+0(SB), Z6, Z6
+	VMULPD       Z4, Z5, Z4
 	VADDPD       Z6, Z4, Z4
-	VADDPD       Z4, Z5, Z4
-	VMULPD       Z12, Z12, Z5
-	VMULPD       const_half<>+0(SB), Z5, Z5
 	VMULPD       Z3, Z4, Z3
-	VADDPD       Z5, Z3, Z3
-	VMULPD       Z2, Z3, Z2
-	VSUBPD       Z2, Z5, Z2
-	VSUBPD       Z2, Z12, Z2
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z1, K1
-	VMOVUPD      const_ln2<>+0(SB), Z3
-	VMOVUPD      const_zero<>+0(SB), Z4
-	VBLENDMPD    Z3, Z4, K1, Z13
-	VADDPD       Z13, Z2, Z2
-	VMOVUPD      const_one<>+0(SB), Z3
-	VADDPD       const_one<>+0(SB), Z1, Z4
-	VDIVPD       Z4, Z3, Z3
+	VSUBPD       Z3, Z6, Z3
+	VSUBPD       Z3, Z14, Z3
+	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z2, K1
+	VMOVUPD      const_ln2<>+0(SB), Z4
+	VMOVUPD      const_zero<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z15
+	VADDPD       Z15, Z3, Z3
+	VMOVUPD      const_one<>+0(SB), Z4
+	VADDPD       const_one<>+0(SB), Z2, Z5
+	VDIVPD       Z5, Z4, Z4
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
-	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z1, Z3, K1, Z14
-	VPXORQ       const_sign<>+0(SB), Z0, Z1
-	VMAXPD       const_zero<>+0(SB), Z1, Z1
-	VADDPD       Z2, Z1, Z1
-	VMAXPD       const_zero<>+0(SB), Z0, Z0
-	VADDPD       Z2, Z0, Z0
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z2, Z4, K1, Z16
 	VBROADCASTSD epsilon+32(FP), Z2
-	VMOVUPD      const_one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMULPD       Z3, Z1, Z1
-	VMULPD       Z2, Z0, Z0
-	VADDPD       Z0, Z1, Z0
-	VSUBPD       Z14, Z2, Z1
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
+	VMOVUPD      const_one<>+0(SB), Z0
+	VSUBPD       Z2, Z0, Z0
+	VBLENDMPD    Z2, Z0, K1, Z17
+	VPXORQ       const_sign<>+0(SB), Z1, Z0
+	VMULPD       Z17, Z0, Z0
+	VADDPD       Z3, Z0, Z0
+	VSUBPD       Z16, Z2, Z1
 	VMOVUPD      Z0, (AX)(SI*8)
 	VMOVUPD      Z1, (CX)(SI*8)
 	ADDQ         $0x08, SI
@@ -2041,20 +2020,20 @@ turn16:
 	VMOVUPD      64(BX)(R10*8), Z1
 	VSUBPD       (DI)(R10*8), Z0, Z0
 	VSUBPD       64(DI)(R10*8), Z1, Z1
-	VMOVUPD      (SI)(R10*8), Z11
-	VMOVUPD      64(SI)(R10*8), Z12
-	VSUBPD       (R8)(R10*8), Z11, Z11
-	VSUBPD       64(R8)(R10*8), Z12, Z12
-	VSUBPD       Z11, Z0, Z0
-	VSUBPD       Z12, Z1, Z1
-	VBROADCASTSD beta+64(FP), Z11
-	VMULPD       Z0, Z11, Z12
-	VMULPD       Z1, Z11, Z11
+	VMOVUPD      (SI)(R10*8), Z14
+	VMOVUPD      64(SI)(R10*8), Z15
+	VSUBPD       (R8)(R10*8), Z14, Z14
+	VSUBPD       64(R8)(R10*8), Z15, Z15
+	VSUBPD       Z14, Z0, Z0
+	VSUBPD       Z15, Z1, Z1
+	VBROADCASTSD beta+64(FP), Z14
+	VMULPD       Z0, Z14, Z15
+	VMULPD       Z1, Z14, Z14
 	XORL         R11, R11
-	VPORQ        const_sign<>+0(SB), Z12, Z13
-	VPORQ        const_sign<>+0(SB), Z11, Z14
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Z13, K1
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Z14, K2
+	VPORQ        const_sign<>+0(SB), Z15, Z16
+	VPORQ        const_sign<>+0(SB), Z14, Z17
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Z16, K1
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Z17, K2
 	KMOVW        K1, R12
 	ORL          R12, R11
 	KMOVW        K2, R12
@@ -2079,187 +2058,181 @@ turn16:
 	KMOVW        K2, R13
 	POPCNTQ      R13, R13
 	ADDQ         R13, 8(R11)
-	VMULPD       const_log2E<>+0(SB), Z13, Z0
-	VMULPD       const_log2E<>+0(SB), Z14, Z1
+	VMULPD       const_log2E<>+0(SB), Z16, Z0
+	VMULPD       const_log2E<>+0(SB), Z17, Z1
 	VADDPD       const_round<>+0(SB), Z0, Z0
 	VADDPD       const_round<>+0(SB), Z1, Z1
-	VSUBPD       const_round<>+0(SB), Z0, Z15
-	VSUBPD       const_round<>+0(SB), Z1, Z16
-	VMULPD       const_ln2Hi<>+0(SB), Z15, Z17
-	VMULPD       const_ln2Hi<>+0(SB), Z16, Z18
-	VSUBPD       Z17, Z13, Z13
-	VSUBPD       Z18, Z14, Z14
-	VMULPD       const_ln2Lo<>+0(SB), Z15, Z15
-	VMULPD       const_ln2Lo<>+0(SB), Z16, Z16
-	VSUBPD       Z15, Z13, Z13
-	VSUBPD       Z16, Z14, Z14
-	VMULPD       Z13, Z13, Z15
-	VMULPD       Z14, Z14, Z16
-	VMULPD       Z15, Z15, Z17
-	VMULPD       Z16, Z16, Z18
-	VMULPD       const_exp9<>+0(SB), Z13, Z19
-	VMULPD       const_exp9<>+0(SB), Z14, Z20
-	VADDPD       const_exp8<>+0(SB), Z19, Z19
-	VADDPD       const_exp8<>+0(SB), Z20, Z20
-	VMULPD       Z17, Z19, Z19
-	VMULPD       Z18, Z20, Z20
-	VMULPD       const_exp5<>+0(SB), Z13, Z21
-	VMULPD       const_exp5<>+0(SB), Z14, Z22
-	VADDPD       const_exp4<>+0(SB), Z21, Z21
-	VADDPD       const_exp4<>+0(SB), Z22, Z22
-	VMULPD       const_exp7<>+0(SB), Z13, Z23
-	VMULPD       const_exp7<>+0(SB), Z14, Z24
-	VADDPD       const_exp6<>+0(SB), Z23, Z23
-	VADDPD       const_exp6<>+0(SB), Z24, Z24
-	VMULPD       Z15, Z23, Z23
-	VMULPD       Z16, Z24, Z24
-	VADDPD       Z21, Z23, Z21
-	VADDPD       Z22, Z24, Z22
-	VADDPD       Z21, Z19, Z19
-	VADDPD       Z22, Z20, Z20
-	VMULPD       Z17, Z19, Z17
-	VMULPD       Z18, Z20, Z18
-	VMULPD       const_exp1<>+0(SB), Z13, Z19
-	VMULPD       const_exp1<>+0(SB), Z14, Z20
-	VADDPD       const_exp0<>+0(SB), Z19, Z19
-	VADDPD       const_exp0<>+0(SB), Z20, Z20
-	VMULPD       const_exp3<>+0(SB), Z13, Z21
-	VMULPD       const_exp3<>+0(SB), Z14, Z22
-	VADDPD       const_exp2<>+0(SB), Z21, Z21
-	VADDPD       const_exp2<>+0(SB), Z22, Z22
-	VMULPD       Z15, Z21, Z21
-	VMULPD       Z16, Z22, Z22
+	VSUBPD       const_round<>+0(SB), Z0, Z18
+	VSUBPD       const_round<>+0(SB), Z1, Z19
+	VMULPD       const_ln2Hi<>+0(SB), Z18, Z20
+	VMULPD       const_ln2Hi<>+0(SB), Z19, Z21
+	VSUBPD       Z20, Z16, Z20
+	VSUBPD       Z21, Z17, Z21
+	VMULPD       const_ln2Lo<>+0(SB), Z18, Z18
+	VMULPD       const_ln2Lo<>+0(SB), Z19, Z19
+	VSUBPD       Z18, Z20, Z18
+	VSUBPD       Z19, Z21, Z19
+	VMULPD       Z18, Z18, Z20
+	VMULPD       Z19, Z19, Z21
+	VMULPD       Z20, Z20, Z22
+	VMULPD       Z21, Z21, Z23
+	VMULPD       const_exp9<>+0(SB), Z18, Z24
+	VMULPD       const_exp9<>+0(SB), Z19, Z25
+	VADDPD       const_exp8<>+0(SB), Z24, Z24
+	VADDPD       const_exp8<>+0(SB), Z25, Z25
+	VMULPD       Z22, Z24, Z24
+	VMULPD       Z23, Z25, Z25
+	VMULPD       const_exp5<>+0(SB), Z18, Z26
+	VMULPD       const_exp5<>+0(SB), Z19, Z27
+	VADDPD       const_exp4<>+0(SB), Z26, Z26
+	VADDPD       const_exp4<>+0(SB), Z27, Z27
+	VMULPD       const_exp7<>+0(SB), Z18, Z28
+	VMULPD       const_exp7<>+0(SB), Z19, Z29
+	VADDPD       const_exp6<>+0(SB), Z28, Z28
+	VADDPD       const_exp6<>+0(SB), Z29, Z29
+	VMULPD       Z20, Z28, Z28
+	VMULPD       Z21, Z29, Z29
+	VADDPD       Z26, Z28, Z26
+	VADDPD       Z27, Z29, Z27
+	VADDPD       Z26, Z24, Z24
+	VADDPD       Z27, Z25, Z25
+	VMULPD       Z22, Z24, Z22
+	VMULPD       Z23, Z25, Z23
+	VMULPD       const_exp1<>+0(SB), Z18, Z24
+	VMULPD       const_exp1<>+0(SB), Z19, Z25
+	VADDPD       const_exp0<>+0(SB), Z24, Z24
+	VADDPD       const_exp0<>+0(SB), Z25, Z25
+	VMULPD       const_exp3<>+0(SB), Z18, Z26
+	VMULPD       const_exp3<>+0(SB), Z19, Z27
+	VADDPD       const_exp2<>+0(SB), Z26, Z26
+	VADDPD       const_exp2<>+0(SB), Z27, Z27
+	VMULPD       Z20, Z26, Z26
+	VMULPD       Z21, Z27, Z27
+	VADDPD       Z24, Z26, Z24
+	VADDPD       Z25, Z27, Z25
+	VADDPD       Z24, Z22, Z22
+	VADDPD       Z25, Z23, Z23
+	VMULPD       Z20, Z22, Z20
+	VMULPD       Z21, Z23, Z21
+	VADDPD       Z18, Z20, Z18
 	VADDPD       Z19, Z21, Z19
-	VADDPD       Z20, Z22, Z20
-	VADDPD       Z19, Z17, Z17
-	VADDPD       Z20, Z18, Z18
-	VMULPD       Z15, Z17, Z15
-	VMULPD       Z16, Z18, Z16
-	VADDPD       Z13, Z15, Z13
-	VADDPD       Z14, Z16, Z14
-	VADDPD       const_one<>+0(SB), Z13, Z13
-	VADDPD       const_one<>+0(SB), Z14, Z14
+	VADDPD       const_one<>+0(SB), Z18, Z18
+	VADDPD       const_one<>+0(SB), Z19, Z19
 	VPSLLQ       $0x34, Z0, Z0
 	VPSLLQ       $0x34, Z1, Z1
-	VPADDQ       Z0, Z13, Z0
-	VPADDQ       Z1, Z14, Z1
+	VPADDQ       Z0, Z18, Z0
+	VPADDQ       Z1, Z19, Z1
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z1, K2
-	VSUBPD       const_one<>+0(SB), Z0, Z13
-	VSUBPD       const_one<>+0(SB), Z1, Z14
-	VMULPD       const_half<>+0(SB), Z13, Z13
-	VMULPD       const_half<>+0(SB), Z14, Z14
-	VBLENDMPD    Z13, Z0, K1, Z2
-	VBLENDMPD    Z14, Z1, K2, Z3
-	VADDPD       const_two<>+0(SB), Z2, Z13
-	VADDPD       const_two<>+0(SB), Z3, Z14
-	VDIVPD       Z13, Z2, Z13
-	VDIVPD       Z14, Z3, Z14
-	VMULPD       Z13, Z13, Z15
-	VMULPD       Z14, Z14, Z16
-	VMULPD       Z15, Z15, Z17
-	VMULPD       Z16, Z16, Z18
-	VMULPD       const_log5<>+0(SB), Z15, Z19
-	VMULPD       const_log5<>+0(SB), Z16, Z20
-	VADDPD       const_log4<>+0(SB), Z19, Z19
-	VADDPD       const_log4<>+0(SB), Z20, Z20
-	VMULPD       const_log6<>+0(SB), Z17, Z21
-	VMULPD       const_log6<>+0(SB), Z18, Z22
-	VADDPD       Z19, Z21, Z19
-	VADDPD       Z20, Z22, Z20
-	VMULPD       Z17, Z17, Z21
-	VMULPD       Z18, Z18, Z22
-	VMULPD       Z21, Z19, Z19
-	VMULPD       Z22, Z20, Z20
-	VMULPD       const_log1<>+0(SB), Z15, Z21
-	VMULPD       const_log1<>+0(SB), Z16, Z22
-	VADDPD       const_log0<>+0(SB), Z21, Z21
-	VADDPD       const_log0<>+0(SB), Z22, Z22
-	VMULPD       const_log3<>+0(SB), Z15, Z23
-	VMULPD       const_log3<>+0(SB), Z16, Z24
-	VADDPD       const_log2<>+0(SB), Z23, Z23
-	VADDPD       const_log2<>+0(SB), Z24, Z24
-	VMULPD       Z17, Z23, Z17
-	VMULPD       Z18, Z24, Z18
-	VADDPD       Z21, Z17, Z17
-	VADDPD       Z22, Z18, Z18
-	VADDPD       Z17, Z19, Z17
-	VADDPD       Z18, Z20, Z18
-	VMULPD       Z2, Z2, Z19
-	VMULPD       Z3, Z3, Z20
+	VSUBPD       const_one<>+0(SB), Z0, Z18
+	VSUBPD       const_one<>+0(SB), Z1, Z19
+	VMULPD       const_half<>+0(SB), Z18, Z18
 	VMULPD       const_half<>+0(SB), Z19, Z19
-	VMULPD       const_half<>+0(SB), Z20, Z20
-	VMULPD       Z15, Z17, Z15
-	VMULPD       Z16, Z18, Z16
-	VADDPD       Z19, Z15, Z15
-	VADDPD       Z20, Z16, Z16
-	VMULPD       Z13, Z15, Z13
-	VMULPD       Z14, Z16, Z14
-	VSUBPD       Z13, Z19, Z13
-	VSUBPD       Z14, Z20, Z14
-	VSUBPD       Z13, Z2, Z13
-	VSUBPD       Z14, Z3, Z14
+	VBLENDMPD    Z18, Z0, K1, Z2
+	VBLENDMPD    Z19, Z1, K2, Z3
+	VADDPD       const_two<>+0(SB), Z2, Z18
+	VADDPD       const_two<>+0(SB), Z3, Z19
+	VDIVPD       Z18, Z2, Z18
+	VDIVPD       Z19, Z3, Z19
+	VMULPD       Z18, Z18, Z20
+	VMULPD       Z19, Z19, Z21
+	VMULPD       Z20, Z20, Z22
+	VMULPD       Z21, Z21, Z23
+	VMULPD       const_log5<>+0(SB), Z20, Z24
+	VMULPD       const_log5<>+0(SB), Z21, Z25
+	VADDPD       const_log4<>+0(SB), Z24, Z24
+	VADDPD       const_log4<>+0(SB), Z25, Z25
+	VMULPD       const_log6<>+0(SB), Z22, Z26
+	VMULPD       const_log6<>+0(SB), Z23, Z27
+	VADDPD       Z24, Z26, Z24
+	VADDPD       Z25, Z27, Z25
+	VMULPD       Z22, Z22, Z26
+	VMULPD       Z23, Z23, Z27
+	VMULPD       Z26, Z24, Z24
+	VMULPD       Z27, Z25, Z25
+	VMULPD       const_log1<>+0(SB), Z20, Z26
+	VMULPD       const_log1<>+0(SB), Z21, Z27
+	VADDPD       const_log0<>+0(SB), Z26, Z26
+	VADDPD       const_log0<>+0(SB), Z27, Z27
+	VMULPD       const_log3<>+0(SB), Z20, Z28
+	VMULPD       const_log3<>+0(SB), Z21, Z29
+	VADDPD       const_log2<>+0(SB), Z28, Z28
+	VADDPD       const_log2<>+0(SB), Z29, Z29
+	VMULPD       Z22, Z28, Z22
+	VMULPD       Z23, Z29, Z23
+	VADDPD       Z26, Z22, Z22
+	VADDPD       Z27, Z23, Z23
+	VADDPD       Z22, Z24, Z22
+	VADDPD       Z23, Z25, Z23
+	VMULPD       Z2, Z2, Z24
+	VMULPD       Z3, Z3, Z25
+	VMULPD       const_half<>+0(SB), Z24, Z24
+	VMULPD       const_half<>+0(SB), Z25, Z25
+	VMULPD       Z20, Z22, Z20
+	VMULPD       Z21, Z23, Z21
+	VADDPD       Z24, Z20, Z20
+	VADDPD       Z25, Z21, Z21
+	VMULPD       Z18, Z20, Z18
+	VMULPD       Z19, Z21, Z19
+	VSUBPD       Z18, Z24, Z18
+	VSUBPD       Z19, Z25, Z19
+	VSUBPD       Z18, Z2, Z18
+	VSUBPD       Z19, Z3, Z19
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z1, K2
-	VMOVUPD      const_ln2<>+0(SB), Z15
-	VMOVUPD      const_zero<>+0(SB), Z16
-	VBLENDMPD    Z15, Z16, K1, Z4
-	VBLENDMPD    Z15, Z16, K2, Z5
-	VADDPD       Z4, Z13, Z13
-	VADDPD       Z5, Z14, Z14
-	VMOVUPD      const_one<>+0(SB), Z15
-	VADDPD       const_one<>+0(SB), Z0, Z16
-	VADDPD       const_one<>+0(SB), Z1, Z17
-	VDIVPD       Z16, Z15, Z16
-	VDIVPD       Z17, Z15, Z15
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z12, K1
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z11, K2
-	VMULPD       Z16, Z0, Z0
-	VMULPD       Z15, Z1, Z1
-	VBLENDMPD    Z0, Z16, K1, Z6
-	VBLENDMPD    Z1, Z15, K2, Z7
-	VPXORQ       const_sign<>+0(SB), Z12, Z0
-	VPXORQ       const_sign<>+0(SB), Z11, Z1
-	VMAXPD       const_zero<>+0(SB), Z0, Z0
-	VMAXPD       const_zero<>+0(SB), Z1, Z1
-	VADDPD       Z13, Z0, Z0
-	VADDPD       Z14, Z1, Z1
-	VMAXPD       const_zero<>+0(SB), Z12, Z12
-	VMAXPD       const_zero<>+0(SB), Z11, Z11
-	VADDPD       Z13, Z12, Z12
-	VADDPD       Z14, Z11, Z11
-	VBROADCASTSD epsilon+72(FP), Z13
-	VMOVUPD      const_one<>+0(SB), Z14
-	VSUBPD       Z13, Z14, Z15
-	VSUBPD       Z13, Z14, Z14
-	VMULPD       Z15, Z0, Z0
-	VMULPD       Z14, Z1, Z1
-	VMULPD       Z13, Z12, Z12
-	VMULPD       Z13, Z11, Z11
-	VADDPD       Z12, Z0, Z0
-	VADDPD       Z11, Z1, Z1
-	VSUBPD       Z6, Z13, Z11
-	VSUBPD       Z7, Z13, Z12
-	VMOVUPD      Z0, (AX)(R10*8)
-	VMOVUPD      Z1, 64(AX)(R10*8)
-	VADDPD       (R12), Z0, Z0
-	VMOVUPD      Z0, (R12)
-	VADDPD       (R12), Z1, Z0
-	VMOVUPD      Z0, (R12)
-	VCMPPD       $0x00, const_zero<>+0(SB), Z11, K1
-	VCMPPD       $0x00, const_zero<>+0(SB), Z12, K2
+	VMOVUPD      const_ln2<>+0(SB), Z20
+	VMOVUPD      const_zero<>+0(SB), Z21
+	VBLENDMPD    Z20, Z21, K1, Z4
+	VBLENDMPD    Z20, Z21, K2, Z5
+	VADDPD       Z4, Z18, Z18
+	VADDPD       Z5, Z19, Z19
+	VMOVUPD      const_one<>+0(SB), Z20
+	VADDPD       const_one<>+0(SB), Z0, Z21
+	VADDPD       const_one<>+0(SB), Z1, Z22
+	VDIVPD       Z21, Z20, Z21
+	VDIVPD       Z22, Z20, Z20
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z15, K1
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z14, K2
+	VMULPD       Z21, Z0, Z0
+	VMULPD       Z20, Z1, Z1
+	VBLENDMPD    Z0, Z21, K1, Z6
+	VBLENDMPD    Z1, Z20, K2, Z7
+	VBROADCASTSD epsilon+72(FP), Z0
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z15, K1
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z14, K2
+	VMOVUPD      const_one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z14
+	VSUBPD       Z0, Z1, Z1
+	VBLENDMPD    Z0, Z14, K1, Z8
+	VBLENDMPD    Z0, Z1, K2, Z9
+	VPXORQ       const_sign<>+0(SB), Z16, Z1
+	VPXORQ       const_sign<>+0(SB), Z17, Z14
+	VMULPD       Z8, Z1, Z1
+	VMULPD       Z9, Z14, Z14
+	VADDPD       Z18, Z1, Z1
+	VADDPD       Z19, Z14, Z14
+	VSUBPD       Z6, Z0, Z15
+	VSUBPD       Z7, Z0, Z0
+	VMOVUPD      Z1, (AX)(R10*8)
+	VMOVUPD      Z14, 64(AX)(R10*8)
+	VADDPD       (R12), Z1, Z1
+	VMOVUPD      Z1, (R12)
+	VADDPD       (R12), Z14, Z1
+	VMOVUPD      Z1, (R12)
+	VCMPPD       $0x00, const_zero<>+0(SB), Z15, K1
+	VCMPPD       $0x00, const_zero<>+0(SB), Z0, K2
 	KMOVW        K1, R12
 	POPCNTQ      R12, R12
 	ADDQ         R12, 16(R11)
 	KMOVW        K2, R12
 	POPCNTQ      R12, R12
 	ADDQ         R12, 16(R11)
-	VBROADCASTSD beta+64(FP), Z0
-	VMULPD       Z11, Z0, Z1
-	VMULPD       Z12, Z0, Z0
-	VMOVUPD      Z1, (CX)(R10*8)
+	VBROADCASTSD beta+64(FP), Z1
+	VMULPD       Z15, Z1, Z14
+	VMULPD       Z0, Z1, Z0
+	VMOVUPD      Z14, (CX)(R10*8)
 	VMOVUPD      Z0, 64(CX)(R10*8)
-	VPXORQ       const_sign<>+0(SB), Z1, Z1
+	VPXORQ       const_sign<>+0(SB), Z14, Z1
 	VPXORQ       const_sign<>+0(SB), Z0, Z0
 	VMOVUPD      Z1, (DX)(R10*8)
 	VMOVUPD      Z0, 64(DX)(R10*8)
@@ -2299,94 +2272,91 @@ turn8:
 	VADDPD       const_round<>+0(SB), Z0, Z0
 	VSUBPD       const_round<>+0(SB), Z0, Z3
 	VMULPD       const_ln2Hi<>+0(SB), Z3, Z4
-	VSUBPD       Z4, Z2, Z2
+	VSUBPD       Z4, Z2, Z4
 	VMULPD       const_ln2Lo<>+0(SB), Z3, Z3
-	VSUBPD       Z3, Z2, Z2
-	VMULPD       Z2, Z2, Z3
+	VSUBPD       Z3, Z4, Z3
 	VMULPD       Z3, Z3, Z4
-	VMULPD       const_exp9<>+0(SB), Z2, Z5
-	VADDPD       const_exp8<>+0(SB), Z5, Z5
-	VMULPD       Z4, Z5, Z5
-	VMULPD       const_exp5<>+0(SB), Z2, Z6
-	VADDPD       const_exp4<>+0(SB), Z6, Z6
-	VMULPD       const_exp7<>+0(SB), Z2, Z7
-	VADDPD       const_exp6<>+0(SB), Z7, Z7
-	VMULPD       Z3, Z7, Z7
+	VMULPD       Z4, Z4, Z5
+	VMULPD       const_exp9<>+0(SB), Z3, Z6
+	VADDPD       const_exp8<>+0(SB), Z6, Z6
+	VMULPD       Z5, Z6, Z6
+	VMULPD       const_exp5<>+0(SB), Z3, Z7
+	VADDPD       const_exp4<>+0(SB), Z7, Z7
+	VMULPD       const_exp7<>+0(SB), Z3, Z8
+	VADDPD       const_exp6<>+0(SB), Z8, Z8
+	VMULPD       Z4, Z8, Z8
+	VADDPD       Z7, Z8, Z7
+	VADDPD       Z7, Z6, Z6
+	VMULPD       Z5, Z6, Z5
+	VMULPD       const_exp1<>+0(SB), Z3, Z6
+	VADDPD       const_exp0<>+0(SB), Z6, Z6
+	VMULPD       const_exp3<>+0(SB), Z3, Z7
+	VADDPD       const_exp2<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
 	VADDPD       Z6, Z7, Z6
 	VADDPD       Z6, Z5, Z5
 	VMULPD       Z4, Z5, Z4
-	VMULPD       const_exp1<>+0(SB), Z2, Z5
-	VADDPD       const_exp0<>+0(SB), Z5, Z5
-	VMULPD       const_exp3<>+0(SB), Z2, Z6
-	VADDPD       const_exp2<>+0(SB), Z6, Z6
-	VMULPD       Z3, Z6, Z6
-	VADDPD       Z5, Z6, Z5
-	VADDPD       Z5, Z4, Z4
-	VMULPD       Z3, Z4, Z3
-	VADDPD       Z2, Z3, Z2
-	VADDPD       const_one<>+0(SB), Z2, Z2
+	VADDPD       Z3, Z4, Z3
+	VADDPD       const_one<>+0(SB), Z3, Z3
 	VPSLLQ       $0x34, Z0, Z0
-	VPADDQ       Z0, Z2, Z0
+	VPADDQ       Z0, Z3, Z0
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VSUBPD       const_one<>+0(SB), Z0, Z2
-	VMULPD       const_half<>+0(SB), Z2, Z2
-	VBLENDMPD    Z2, Z0, K1, Z8
-	VADDPD       const_two<>+0(SB), Z8, Z2
-	VDIVPD       Z2, Z8, Z2
-	VMULPD       Z2, Z2, Z3
+	VSUBPD       const_one<>+0(SB), Z0, Z3
+	VMULPD       const_half<>+0(SB), Z3, Z3
+	VBLENDMPD    Z3, Z0, K1, Z10
+	VADDPD       const_two<>+0(SB), Z10, Z3
+	VDIVPD       Z3, Z10, Z3
 	VMULPD       Z3, Z3, Z4
-	VMULPD       const_log5<>+0(SB), Z3, Z5
-	VADDPD       const_log4<>+0(SB), Z5, Z5
-	VMULPD       const_log6<>+0(SB), Z4, Z6
+	VMULPD       Z4, Z4, Z5
+	VMULPD       const_log5<>+0(SB), Z4, Z6
+	VADDPD       const_log4<>+0(SB), Z6, Z6
+	VMULPD       const_log6<>+0(SB), Z5, Z7
+	VADDPD       Z6, Z7, Z6
+	VMULPD       Z5, Z5, Z7
+	VMULPD       Z7, Z6, Z6
+	VMULPD       const_log1<>+0(SB), Z4, Z7
+	VADDPD       const_log0<>+0(SB), Z7, Z7
+	VMULPD       const_log3<>+0(SB), Z4, Z8
+	VADDPD       const_log2<>+0(SB), Z8, Z8
+	VMULPD       Z5, Z8, Z5
+	VADDPD       Z7, Z5, Z5
 	VADDPD       Z5, Z6, Z5
-	VMULPD       Z4, Z4, Z6
-	VMULPD       Z6, Z5, Z5
-	VMULPD       const_log1<>+0(SB), Z3, Z6
-	VADDPD       const_log0<>+0(SB), Z6, Z6
-	VMULPD       const_log3<>+0(SB), Z3, Z7
-	VADDPD       const_log2<>+0(SB), Z7, Z7
-	VMULPD       Z4, Z7, Z4
+	VMULPD       Z10, Z10, Z6
+	VMULPD       const_half<>+0(SB), Z6, Z6
+	VMULPD       Z4, Z5, Z4
 	VADDPD       Z6, Z4, Z4
-	VADDPD       Z4, Z5, Z4
-	VMULPD       Z8, Z8, Z5
-	VMULPD       const_half<>+0(SB), Z5, Z5
 	VMULPD       Z3, Z4, Z3
-	VADDPD       Z5, Z3, Z3
-	VMULPD       Z2, Z3, Z2
-	VSUBPD       Z2, Z5, Z2
-	VSUBPD       Z2, Z8, Z2
+	VSUBPD       Z3, Z6, Z3
+	VSUBPD       Z3, Z10, Z3
 	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VMOVUPD      const_ln2<>+0(SB), Z3
-	VMOVUPD      const_zero<>+0(SB), Z4
-	VBLENDMPD    Z3, Z4, K1, Z9
-	VADDPD       Z9, Z2, Z2
-	VMOVUPD      const_one<>+0(SB), Z3
-	VADDPD       const_one<>+0(SB), Z0, Z4
-	VDIVPD       Z4, Z3, Z3
+	VMOVUPD      const_ln2<>+0(SB), Z4
+	VMOVUPD      const_zero<>+0(SB), Z5
+	VBLENDMPD    Z4, Z5, K1, Z11
+	VADDPD       Z11, Z3, Z3
+	VMOVUPD      const_one<>+0(SB), Z4
+	VADDPD       const_one<>+0(SB), Z0, Z5
+	VDIVPD       Z5, Z4, Z4
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K1
-	VMULPD       Z3, Z0, Z0
-	VBLENDMPD    Z0, Z3, K1, Z10
-	VPXORQ       const_sign<>+0(SB), Z1, Z0
-	VMAXPD       const_zero<>+0(SB), Z0, Z0
-	VADDPD       Z2, Z0, Z0
-	VMAXPD       const_zero<>+0(SB), Z1, Z1
-	VADDPD       Z2, Z1, Z1
-	VBROADCASTSD epsilon+72(FP), Z2
-	VMOVUPD      const_one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMULPD       Z3, Z0, Z0
-	VMULPD       Z2, Z1, Z1
-	VADDPD       Z1, Z0, Z0
-	VSUBPD       Z10, Z2, Z1
-	VMOVUPD      Z0, (AX)(R10*8)
-	VADDPD       (R12), Z0, Z0
-	VMOVUPD      Z0, (R12)
-	VCMPPD       $0x00, const_zero<>+0(SB), Z1, K1
+	VMULPD       Z4, Z0, Z0
+	VBLENDMPD    Z0, Z4, K1, Z12
+	VBROADCASTSD epsilon+72(FP), Z0
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K1
+	VMOVUPD      const_one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VBLENDMPD    Z0, Z1, K1, Z13
+	VPXORQ       const_sign<>+0(SB), Z2, Z1
+	VMULPD       Z13, Z1, Z1
+	VADDPD       Z3, Z1, Z1
+	VSUBPD       Z12, Z0, Z0
+	VMOVUPD      Z1, (AX)(R10*8)
+	VADDPD       (R12), Z1, Z1
+	VMOVUPD      Z1, (R12)
+	VCMPPD       $0x00, const_zero<>+0(SB), Z0, K1
 	KMOVW        K1, R12
 	POPCNTQ      R12, R12
 	ADDQ         R12, 16(R11)
-	VBROADCASTSD beta+64(FP), Z0
-	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD beta+64(FP), Z1
+	VMULPD       Z0, Z1, Z0
 	VMOVUPD      Z0, (CX)(R10*8)
 	VPXORQ       const_sign<>+0(SB), Z0, Z0
 	VMOVUPD      Z0, (DX)(R10*8)

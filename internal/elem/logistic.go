@@ -37,11 +37,11 @@ func blend(z, epsilon, a float64) (value, slope float64) {
 	e := expOf(-a)
 	l := log1p(e)
 	q := 1 / (1 + e)
-	miss := q // σ(−z)
+	miss, share := q, 1-epsilon // σ(−z); of |z| in the value
 	if z >= 0 {
-		miss = e * q
+		miss, share = e*q, epsilon
 	}
-	value = float64((1-epsilon)*(max(-z, 0)+l)) + float64(epsilon*(max(z, 0)+l))
+	value = float64(a*share) + l
 	return value, epsilon - miss
 }
 

@@ -162,12 +162,12 @@ func link(g group, z, y vectors) (value, slope vectors) {
 	e := expOf(g, y)
 	l := log1p(g, e)
 	q := g.div(g.whole("one"), g.add(e, constant("one")))
-	miss := g.choose(g.compare(z, greaterOrEqual, constant("zero")), g.mul(e, q), q)
+	right := g.compare(z, greaterOrEqual, constant("zero"))
+	miss := g.choose(right, g.mul(e, q), q)
 
-	value = g.add(g.max(g.xor(z, constant("sign")), constant("zero")), l)
-	flipped := g.add(g.max(z, constant("zero")), l)
 	epsilon := g.scalar(argument("epsilon"))
-	value = g.add(g.mul(value, g.sub(g.whole("one"), epsilon)), g.mul(flipped, epsilon))
+	share := g.choose(g.compare(z, greaterOrEqual, constant("zero")), epsilon, g.sub(g.whole("one"), epsilon))
+	value = g.add(g.mul(g.xor(y, constant("sign")), share), l)
 	return value, g.sub(epsilon, miss)
 }
 
