@@ -146,10 +146,13 @@ func (b *batch[X]) before(r int) run {
 	return b.runs[r-1]
 }
 
-// prompt returns run r, the end of the one before, and the prompt, or the error of the context.
+// prompt returns run r, the end of the one before, and the prompt, or now and then the error of the context.
 func (b *batch[X]) prompt(r int) (from, to run, x X, err error) {
+	if r%8 == 0 {
+		err = b.ctx.Err()
+	}
 	from, to = b.before(r), b.runs[r]
-	return from, to, b.xs[from.items], b.ctx.Err()
+	return from, to, b.xs[from.items], err
 }
 
 // store stores the logits of the prompt of run r in dst.

@@ -83,7 +83,7 @@ func BenchmarkLogLinear(b *testing.B) {
 				b.ReportAllocs()
 				pass := p.NewPass()
 				for b.Loop() {
-				move()
+					move()
 					_ = pass.Forward(ctx, logp, xs, ys)
 					_ = pass.Pullback(ctx, c.w)
 				}

@@ -137,20 +137,19 @@ func (c *call[X]) samplePiece(worker, piece int) error {
 		if err != nil {
 			return err
 		}
-		logp := me.values[:to.values-from.values]
-		if err = c.distribution(logp, x, to); err != nil {
+		v := me.values[:to.values-from.values]
+		me.cdf = resize(me.cdf, len(v))
+		z, err := c.cumulate(me.cdf, v, x, to)
+		if err != nil {
 			c.errs[piece] = append(c.errs[piece], &ItemError{i, err})
-		} else {
-			me.cdf = resize(me.cdf, len(logp))
-			elem.Exp(me.cdf, logp, 1, 0)
-			floats.CumSum(me.cdf, me.cdf)
 		}
+		h := c.key.prompt(c.ids[i])
 		for j := range c.k {
 			y, l := -1, math.NaN()
 			if err == nil {
-				c.key.Stream(&g, c.ids[i], j)
+				stream(&g, h, j)
 				y = draw.Search(me.cdf, draw.Uniform(&g))
-				l = logp[y]
+				l = v[y] - z
 			}
 			at := i*c.k + j
 			c.draws.Y[at] = y
@@ -163,6 +162,26 @@ func (c *call[X]) samplePiece(worker, piece int) error {
 		}
 	}
 	return nil
+}
+
+// cumulate stores the distribution function of the prompt of run r in cdf, and log π + z in v for the z that it returns.
+func (c *call[X]) cumulate(cdf, v []float64, x X, r run) (z float64, err error) {
+	if c.softmax == nil {
+		if err = c.source.Distribution(v, x); err != nil {
+			return 0, err
+		}
+		elem.Exp(cdf, v, 1, 0)
+	} else {
+		if err = c.store(v, x, r); err != nil {
+			return 0, err
+		}
+		z = elem.Softmax(cdf, v)
+		if err = checkLogits(v, z); err != nil {
+			return z, err
+		}
+	}
+	floats.CumSum(cdf, cdf)
+	return z, nil
 }
 
 // endOfRun returns the end of the run of equal prompts that begins at lo.

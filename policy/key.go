@@ -12,7 +12,14 @@ type Key struct {
 
 // Stream seeds g for draw j of the prompt with the given id.
 func (k Key) Stream(g *rand.PCG, id uint64, j int) {
-	h := mix(mix(mix(mix(0, k.Seed), k.Step), id), uint64(j))
+	stream(g, k.prompt(id), j)
+}
+
+// prompt is what the draws of a prompt have in common, for stream.
+func (k Key) prompt(id uint64) uint64 { return mix(mix(mix(0, k.Seed), k.Step), id) }
+
+func stream(g *rand.PCG, prompt uint64, j int) {
+	h := mix(prompt, uint64(j))
 	g.Seed(h, mix(h, 1))
 }
 

@@ -112,15 +112,15 @@ func (l *linear) store(dst []float64, x *Candidates, product []float64, known bo
 		return err
 	}
 	if product == nil {
-		x.Features.Mul(dst, l.theta)
-	} else {
-		if !known {
-			x.Features.Mul(product, l.theta)
-		}
-		copy(dst, product)
+		product = dst
+	}
+	if !known {
+		x.Features.Mul(product, l.theta)
 	}
 	if x.Ref != nil {
-		floats.Add(dst, x.Ref)
+		floats.AddTo(dst, product, x.Ref)
+	} else {
+		copy(dst, product)
 	}
 	return nil
 }

@@ -48,6 +48,20 @@ func Search(cdf []float64, u float64) int {
 	if n == 0 || cdf[n-1] == 0 {
 		return -1
 	}
-	u = min(u, math.Nextafter(cdf[n-1], 0)) // the sliver above belongs to the last
-	return sort.Search(n, func(i int) bool { return cdf[i] > u })
+	if u >= cdf[n-1] {
+		u = math.Nextafter(cdf[n-1], 0) // the sliver above belongs to the last
+	}
+	if n > short {
+		return sort.Search(n, func(i int) bool { return cdf[i] > u })
+	}
+	// Numbers that are not negative have the order of their bits, and a difference has a sign: without branches,
+	// none of which could be foreseen, looking at all is the fastest.
+	y, next := 0, math.Float64bits(u)+1
+	for _, c := range cdf {
+		y += int((math.Float64bits(c) - next) >> 63)
+	}
+	return y
 }
+
+// short is the length up to which Search counts the sums that are not above u.
+const short = 64
