@@ -65,7 +65,8 @@ func (b *Batch) gradient(i int, dz []float32, dst, w *Stats, inv float64) error 
 		if err := b.checkLabel(i); err != nil {
 			return err
 		}
-		g.scoreRow(dz, b.Logits.Row(i), inv, b.LogZ[i], int(b.Labels[i]))
+		z, y := b.Logits.Row(i), int(b.Labels[i])
+		g.scoreRow(dz, z, inv, b.LogZ[i], float64(z[y])*inv-b.LogZ[i], y)
 		return nil
 	}
 	m, err := b.forwardRow(i, dst, w, inv)
@@ -80,7 +81,7 @@ func (b *Batch) gradient(i int, dz []float32, dst, w *Stats, inv float64) error 
 		y = int(b.Labels[i])
 	}
 	if g.logpOnly() && !m.p.wide {
-		g.scoreRow(dz, m.p.z, inv, m.p.full(), y)
+		g.scoreRow(dz, m.p.z, inv, m.p.full(), m.p.logp(y), y)
 	} else {
 		g.mixedRow(dz, &m, y)
 	}
@@ -116,12 +117,11 @@ func (s *Stats) row(i int) (g weights, err error) {
 
 func (g weights) logpOnly() bool { return g == weights{g[logProb]} }
 
-// scoreRow is mixedRow for a weight on log p_y alone: w(1{v=y} − p_v)/T.
-func (g *weights) scoreRow(dz, z []float32, inv, logZ float64, y int) {
+// scoreRow is mixedRow for a weight on log p_y = logp alone: w(1{v=y} − p_v)/T.
+func (g *weights) scoreRow(dz, z []float32, inv, logZ, logp float64, y int) {
 	w := g[logProb]
-	label := w * inv * -math.Expm1(float64(z[y])*inv-logZ)
 	vec.Score(dz, z, inv, w, logZ)
-	dz[y] = float32(label)
+	dz[y] = float32(w * inv * -math.Expm1(logp))
 }
 
 // mixedRow stores the weighted sum of all derivatives. y is −1 if the weight on log p_y is 0. dz
