@@ -186,7 +186,7 @@ func (f *paretoFit) zhangStephens() (k, sigma float64) {
 // meanLog1p returns the mean of log(1 + a·x) for ascending x ≥ 0.
 func meanLog1p(a float64, x []float64) float64 {
 	n := len(x)
-	if math.Abs(a)*x[n-1] < 0.5 { // 1 + a·x would lose too much of a·x
+	if math.Abs(a)*x[n-1] < 0x1p-7 { // 1 + a·x would lose too much of a·x
 		sum := 0.0
 		for _, v := range x {
 			sum += math.Log1p(a * v)
@@ -197,8 +197,9 @@ func meanLog1p(a float64, x []float64) float64 {
 	sum, p, q := 0.0, 1.0, 1.0
 	for i := 0; i+1 < n; i += 2 {
 		f, g := 1+a*x[i], 1+a*x[i+1]
-		if small, large := min(p*f, q*g), max(p*f, q*g); small > 0x1p-500 && large < 0x1p+500 {
-			p, q = p*f, q*g
+		const small, large = 0x1p-500, 0x1p+500
+		if pf, qg := p*f, q*g; pf > small && pf < large && qg > small && qg < large {
+			p, q = pf, qg
 			continue
 		}
 		sum += math.Log(p) + math.Log(q) + math.Log(f) + math.Log(g)
