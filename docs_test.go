@@ -81,6 +81,20 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestNamedTests looks for the tests to which documents link.
+func TestNamedTests(t *testing.T) {
+	files, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	found := 0
+	for _, name := range files {
+		for _, m := range regexp.MustCompile("\\[`(Test\\w+)`\\]\\(([^)]+)\\)").FindAllStringSubmatch(read(t, name), -1) {
+			found++
+			assert.Contains(t, read(t, filepath.Join("docs", filepath.FromSlash(m[2]))), "\nfunc "+m[1]+"(t *testing.T)", "%s links to it", name)
+		}
+	}
+	assert.NotZero(t, found)
+}
+
 // TestPackages holds the README's table against the folders: no public package is missing.
 func TestPackages(t *testing.T) {
 	readme := read(t, "README.md")
