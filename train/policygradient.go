@@ -16,7 +16,7 @@ import (
 // advantages of what is left, and lets Loss turn those and the ratios π/π_old into a gradient.
 // A whole reply is one token to the loss, and the loss is divided by Rows·K:
 //
-//	RLOO     rloo.RLOO{}          loss.REINFORCE
+//	RLOO     rloo.RLOO{}          loss.Reinforce
 //	PPO      rloo.RLOO{}          loss.PPO, with Loop.Repeat of 2 and more
 //	GRPO     rloo.Standardised{}  loss.GRPO, with the KL in the loss and Beta 0
 //
