@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
@@ -28,7 +29,7 @@ type batch[X comparable] struct {
 	team   num.Team
 }
 
-// run is a run of equal prompts, and where the product of its features is in the memo.
+// run is a run of equal prompts, and where it is in the memo.
 type run struct {
 	items, values, work int // of it and of all runs before it: items, responses, and multiplications of a pass
 	at                  int
@@ -50,30 +51,32 @@ func (b *batch[X]) init(source Distributor[X]) {
 func (b *batch[X]) lay(xs []X, each, remember bool) {
 	b.xs, b.runs, b.cost, b.widest = xs, b.runs[:0], 0, 0
 	n := b.softmax
-	if remember && n != nil && n.memo != nil && len(xs) > 0 && n.memo.open(n.params(), n.features(xs[0])) {
-		b.memo = n.memo
+	if remember && n != nil && n.memo != nil && len(xs) > 0 {
+		if _, _, f := n.shape(xs[0]); n.memo.open(n.params(), f) {
+			b.memo = n.memo
+		}
 	}
 	last := run{}
 	for lo, hi := 0, 0; lo < len(xs); lo = hi {
 		if hi = lo + 1; !each {
 			hi = endOfRun(xs, lo)
 		}
-		x := xs[lo]
-		responses := b.source.Responses(x)
-		r := run{items: hi, values: last.values + responses, work: last.work, at: nowhere}
+		responses, work := 0, 0
+		var f *Dense
 		if n != nil {
-			work := n.work(x)
-			r.work += work
-			if b.memo != nil {
-				if r.at, r.known = b.memo.place(n.features(x)); r.known {
-					work = workOfResponse * responses
-				}
-			}
-			b.cost += work
+			responses, work, f = n.shape(xs[lo])
+		} else {
+			responses = b.source.Responses(xs[lo])
 		}
-		b.runs = append(b.runs, r)
+		last = run{items: hi, values: last.values + responses, work: last.work + work, at: nowhere}
+		if b.memo != nil {
+			if last.at, last.known = b.memo.place(f); last.known {
+				work = workOfResponse * responses
+			}
+		}
+		b.runs = append(b.runs, last)
+		b.cost += work
 		b.widest = max(b.widest, responses)
-		last = r
 	}
 }
 
@@ -159,9 +162,23 @@ func (b *batch[X]) prompt(r int) (from, to run, x X, err error) {
 func (b *batch[X]) store(dst []float64, x X, r run) error {
 	var product []float64
 	if r.at != nowhere {
-		product = b.memo.products[r.at : r.at+len(dst)]
+		product = b.memo.part(b.memo.products, r.at, len(dst))
 	}
 	return b.softmax.store(dst, x, product, r.known)
+}
+
+// softmaxOf stores the logits and the probabilities of the prompt of run r, and returns the log of
+// the sum of the exponentials of the logits.
+func (b *batch[X]) softmaxOf(logits, probs []float64, x X, r run) (z float64, err error) {
+	if err := b.store(logits, x, r); err != nil {
+		return 0, err
+	}
+	if r.at == nowhere {
+		z = elem.Softmax(probs, logits)
+	} else {
+		z = b.memo.softmax(probs, logits, r.at, r.known)
+	}
+	return z, checkLogits(logits, z)
 }
 
 // distribution stores the log-probabilities of the prompt of run r in dst.

@@ -166,19 +166,13 @@ func (c *call[X]) samplePiece(worker, piece int) error {
 
 // cumulate stores the distribution function of the prompt of run r in cdf, and log π + z in v for the z that it returns.
 func (c *call[X]) cumulate(cdf, v []float64, x X, r run) (z float64, err error) {
-	if c.softmax == nil {
-		if err = c.source.Distribution(v, x); err != nil {
-			return 0, err
-		}
+	if c.softmax != nil {
+		z, err = c.softmaxOf(v, cdf, x, r)
+	} else if err = c.source.Distribution(v, x); err == nil {
 		elem.Exp(cdf, v, 1, 0)
-	} else {
-		if err = c.store(v, x, r); err != nil {
-			return 0, err
-		}
-		z = elem.Softmax(cdf, v)
-		if err = checkLogits(v, z); err != nil {
-			return z, err
-		}
+	}
+	if err != nil {
+		return 0, err
 	}
 	floats.CumSum(cdf, cdf)
 	return z, nil

@@ -70,27 +70,22 @@ func (l *linear) Responses(x *Candidates) int {
 func (l *linear) params() []float64   { return l.theta }
 func (l *linear) gradient() []float64 { return l.grad }
 
-func (l *linear) work(x *Candidates) int {
-	n := l.Responses(x)
-	if n == 0 {
-		return 0
+func (l *linear) shape(x *Candidates) (responses, work int, f *Dense) {
+	if x == nil || x.Features == nil {
+		return 0, 0, nil
 	}
-	work := n * workOfResponse
-	switch f := x.Features.(type) {
+	switch g := x.Features.(type) {
 	case *Dense:
-		work += len(f.wide) + len(f.narrow)
+		responses, work = g.responses, len(g.wide)+len(g.narrow)
+		if l.check(x) == nil {
+			f = g
+		}
 	case *Sparse:
-		work += 4 * len(f.index) // places in memory that come as they like
+		responses, work = len(g.begin)-1, 4*len(g.index) // places in memory that come as they like
+	default:
+		responses, _ = x.Features.Dims()
 	}
-	return work
-}
-
-func (l *linear) features(x *Candidates) *Dense {
-	if l.check(x) != nil {
-		return nil
-	}
-	f, _ := x.Features.(*Dense)
-	return f
+	return responses, work + responses*workOfResponse, f
 }
 
 func (l *linear) check(x *Candidates) error {

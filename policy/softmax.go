@@ -18,15 +18,13 @@ import (
 //	log π(y|x) = l_y − log Σ_v e^{l_v},    ∇ log π(y|x) = ∇l_y − Σ_v π(v|x)·∇l_v.
 type logits[X comparable] interface {
 	Responses(x X) int
-	// work is about how many multiplications store and pull take.
-	work(x X) int
 	params() []float64
 	gradient() []float64
-	// features returns what the logits of x are a product of, nil if they are not or if store will
-	// have an error.
-	features(x X) *Dense
+	// shape returns Responses(x), about how many multiplications store and pull take, and what the
+	// logits of x are a product of: nil if they are not, or if store will have an error.
+	shape(x X) (responses, work int, f *Dense)
 	// store puts the logits of x in dst, which has length Responses(x). If product is not nil,
-	// it is the product of features(x) if known, or else is to receive it.
+	// it is the product of f if known, or else is to receive it.
 	store(dst []float64, x X, product []float64, known bool) error
 	// pull adds Σ_y w[y]·∇l_y to grad. The prompt is one that store took.
 	pull(grad []float64, x X, w []float64)
@@ -123,11 +121,8 @@ func (p *softmaxPass[X]) forwardPiece(worker, piece int) error {
 		if err != nil {
 			return err
 		}
-		z, l := 0.0, me.values[:to.values-from.values]
-		if err = p.store(l, x, to); err == nil {
-			z = elem.Softmax(p.probs[from.values:to.values], l)
-			err = checkLogits(l, z)
-		}
+		l := me.values[:to.values-from.values]
+		z, err := p.softmaxOf(l, p.probs[from.values:to.values], x, to)
 		p.errs[piece] = scoreRun(p.errs[piece], p.dst[from.items:to.items], p.ys[from.items:to.items], from.items, l, z, err)
 	}
 	return nil

@@ -74,10 +74,13 @@ func (t *table) Responses(x int) int {
 	return t.responses
 }
 
-func (t *table) work(x int) int        { return workOfResponse * t.Responses(x) }
-func (t *table) params() []float64     { return t.theta }
-func (t *table) gradient() []float64   { return t.grad }
-func (t *table) features(x int) *Dense { return nil }
+func (t *table) params() []float64   { return t.theta }
+func (t *table) gradient() []float64 { return t.grad }
+
+func (t *table) shape(x int) (responses, work int, f *Dense) {
+	n := t.Responses(x)
+	return n, n * workOfResponse, nil
+}
 
 func (t *table) store(dst []float64, x int, _ []float64, _ bool) error {
 	if t.Responses(x) == 0 {

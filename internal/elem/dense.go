@@ -1,5 +1,7 @@
 package elem
 
+import "math"
+
 // Float is the type of the elements of a matrix.
 type Float interface{ float32 | float64 }
 
@@ -43,36 +45,43 @@ func dot[T Float](row []T, theta []float64) float64 {
 // of weight 0 are not read. Lengths must fit.
 func AddMulT[T Float](grad []float64, x []T, w []float64) {
 	d := len(grad)
-	if d == 0 {
-		return
+	for len(w) > 0 && d > 0 {
+		// Whether a weight is 0 cannot be foreseen: no branch on it.
+		var rows [64]uint8
+		n, k := 0, min(len(rows), len(w))
+		for y, a := range w[:k] {
+			rows[n&63] = uint8(y)
+			b := math.Float64bits(a) << 1
+			n += int((b | -b) >> 63)
+		}
+		addSome(grad, x, w, rows[:n])
+		x, w = x[k*d:], w[k:]
 	}
+}
+
+// addSome adds the given rows.
+func addSome[T Float](grad []float64, x []T, w []float64, rows []uint8) {
+	d := len(grad)
 	whole := d &^ (lanes - 1)
-	var rows [4][]T // that wait for their turn, with their weights
-	var weights [4]float64
-	n := 0
-	for y, a := range w {
-		if a == 0 {
-			continue
-		}
-		rows[n], weights[n] = x[y*d:][:d], a
-		if n++; n < len(rows) {
-			continue
-		}
-		n = 0
-		from := 0
-		if addRows(grad[:whole], &rows[0][0], &rows[1][0], &rows[2][0], &rows[3][0], &weights) {
+	for len(rows) > 0 {
+		n, from := 1, 0
+		a := int(rows[0])
+		if len(rows) >= 4 {
+			n = 4
+			i, j, b := int(rows[1]), int(rows[2]), int(rows[3])
+			weights := [4]float64{w[a], w[i], w[j], w[b]}
+			if addRows(grad[:whole], &x[a*d], &x[i*d], &x[j*d], &x[b*d:][:d][0], &weights) {
+				from = whole
+			}
+		} else if addRow(grad[:whole], &x[a*d:][:d][0], &w[a]) {
 			from = whole
 		}
-		for r, row := range rows {
-			addScaled(grad, row, weights[r], from)
+		if from < d {
+			for _, y := range rows[:n] {
+				addScaled(grad, x[int(y)*d:][:d], w[y], from)
+			}
 		}
-	}
-	for r, row := range rows[:n] {
-		from := 0
-		if addRow(grad[:whole], &row[0], &weights[r]) {
-			from = whole
-		}
-		addScaled(grad, row, weights[r], from)
+		rows = rows[n:]
 	}
 }
 
