@@ -131,7 +131,7 @@ func logprob(o options, rows, vocab int) []benchmark {
 	for i := range labels {
 		labels[i] = int32(i * 7919 % vocab)
 	}
-	batch := logits.Batch{Logits: z, Labels: labels, Temperature: 1}
+	batch := logits.Batch{Logits: z, Labels: labels, Temperature: 1, Workers: o.threads}
 	out, w := logits.Stats{LogProb: make([]float64, rows)}, logits.Stats{LogProb: normal(rows, 0, 1)}
 	return []benchmark{
 		{fmt.Sprintf("logprob/fwd/V=%d", vocab), rows * vocab, func() error { return logits.Forward(out, batch) }},
@@ -179,33 +179,6 @@ func psis(n int) benchmark {
 		_, err := s.Smooth(dst, logw)
 		return err
 	}}
-}
-
-// statistics are ESS, Rényi divergences, KL and the profile of samples from the reference.
-func statistics(o options, n int) (benchmark, error) {
-	b := coverage.Batch{Prompt: make([]uint64, n), LogP: studentT(n), LogRef: make([]float64, n)}
-	for i := range b.Prompt {
-		b.Prompt[i] = uint64(i / 4)
-	}
-	moments, err := coverage.NewMoments(coverage.MomentsConfig{Source: coverage.FromRef, Orders: []float64{0.5, 1, 2}})
-	if err != nil {
-		return benchmark{}, err
-	}
-	histogram, err := coverage.NewHistogram(coverage.HistogramConfig{Source: coverage.FromRef})
-	if err != nil {
-		return benchmark{}, err
-	}
-	var kl coverage.KLEstimator
-	ratios := studentT(n) // the estimate from samples of the policy
-	return benchmark{fmt.Sprintf("coverage/stats/S=%d", n), n, func() error {
-		if err := moments.Add(b); err != nil {
-			return err
-		}
-		if err := histogram.Add(b); err != nil {
-			return err
-		}
-		return kl.Add(ratios, 4)
-	}}, nil
 }
 
 // sample draws one token for each of 16 rows of logits.
