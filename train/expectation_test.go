@@ -252,6 +252,26 @@ func TestOnlinePairsTie(t *testing.T) {
 	}
 }
 
+// TestFreshMetrics: the KL is that of the policy's own draws; ties are counted where they are soft
+// labels, too.
+func TestFreshMetrics(t *testing.T) {
+	e := newEnumerated()
+	logp, ref := logProbs(t, e), logProbs(t, e.ref)
+	*e.draws = []int{0, 2, 2, 1} // own 0 and 2, the reference's 2 and 1
+	var m train.Metrics
+	x := &train.XPO[int, int]{Policy: e, Ref: scripted{e.ref, e.draws}, Loss: loss.DPO{Beta: 1}, K: 2, Judge: cycle}
+	require.NoError(t, x.Accumulate(ctx, one(), policy.Key{}, &m))
+	kl, _ := m.Get("objective/kl")
+	assert.InDelta(t, (logp[0]-ref[0]+logp[2]-ref[2])/2, kl, 1e-15)
+
+	*e.draws = []int{1, 1, 0, 2}
+	m.Reset()
+	soft := &train.OnlinePairs[int, int]{Policy: e, Ref: e.ref, Loss: loss.DPO{Beta: 1}, K: 4, Judge: cycle, Soft: true}
+	require.NoError(t, soft.Accumulate(ctx, one(), policy.Key{}, &m))
+	ties, _ := m.Get("frac_ties")
+	assert.Equal(t, 0.5, ties)
+}
+
 // TestXPOExpectation: pairs of the policy and the reference, and the optimism on the latter.
 func TestXPOExpectation(t *testing.T) {
 	const beta, alpha = 0.7, 0.3

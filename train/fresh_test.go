@@ -2,7 +2,6 @@ package train_test
 
 import (
 	"context"
-	"errors"
 	"math"
 	"reflect"
 	"slices"
@@ -202,63 +201,6 @@ func TestFreshResume(t *testing.T) {
 	}
 }
 
-var errMute = errors.New("mute")
-
-// TestFreshFailures: what could not be judged or scored is left out and counted, and is an error
-// if nothing is left.
-func TestFreshFailures(t *testing.T) {
-	mute := func(all bool) (train.RewardFunc[x, int], sampler.Judge[x, int]) {
-		reward := func(_ context.Context, dst []float64, xs []x, ys []int) error {
-			var errs []error
-			for i, y := range ys {
-				dst[i] = worth(xs[i], y)
-				if all || y == 2 {
-					dst[i] = math.NaN()
-					errs = append(errs, &policy.ItemError{Index: i, Err: errMute})
-				}
-			}
-			return errors.Join(errs...)
-		}
-		return reward, sampler.Scored[x, int]{Scorer: sampler.ScorerFunc[x, int](reward)}
-	}
-	for _, name := range termNames(allTerms(nil, nil)) {
-		t.Run(name, func(t *testing.T) {
-			toy := newToy(3, 12)
-			terms := func(all bool) term {
-				reward, judge := mute(all)
-				set := freshTerms(toy.LogLinear, toy.ref, reward, judge)
-				if name == "Nash-MD" {
-					set = anewTerms(toy.LogLinear, toy.ref, judge)
-				}
-				return set[name]
-			}
-			l := files(toy.loop(terms(false)), t.TempDir())
-			l.Micro = 1 // so that all of a micro-batch fails here and there
-			run(t, l)
-			assert.NotContains(t, toy.Params(), math.NaN())
-			share := 0.0
-			for _, line := range lines(t, l.MetricsFile) {
-				share += float64(line["frac_failed"]) / float64(l.Steps)
-			}
-			assert.Greater(t, share, 0.05)
-			assert.Less(t, share, 0.7)
-
-			l = toy.loop(terms(true))
-			l.Micro = 3
-			_, err := l.Run(ctx)
-			assert.ErrorIs(t, err, errMute)
-			assert.ErrorContains(t, err, "train: step 1: ")
-			assert.ErrorContains(t, err, "row ")
-		})
-	}
-	// A judge that is not there is no failed comparison.
-	away := errors.New("no connection")
-	toy := newToy(2, 4)
-	judge := sampler.JudgeFunc[x, int](func(context.Context, []float64, []x, []int, []int) error { return away })
-	_, err := toy.loop(freshTerms(toy.LogLinear, toy.ref, worthOf, judge)["XPO"]).Run(ctx)
-	assert.ErrorIs(t, err, away)
-}
-
 // correlated is a learner whose draws depend on each other.
 type correlated struct{ learner }
 
@@ -321,6 +263,10 @@ func TestFreshErrors(t *testing.T) {
 	}
 	b := one()
 	b.Repeat = 1
+	other := &train.BestOfN[int, int]{Policy: newEnumerated(), From: newEnumerated().ref, Reward: utilityOf, N: 1}
+	require.NoError(t, other.Accumulate(ctx, one(), policy.Key{}, &train.Metrics{}))
+	b.ID[0]++
+	assert.EqualError(t, other.Accumulate(ctx, b, policy.Key{}, &train.Metrics{}), "train: update 2 on rows for which nothing was drawn")
 	term := &train.BestOfN[int, int]{Policy: newEnumerated(), From: newEnumerated().ref, Reward: utilityOf, N: 1}
 	assert.EqualError(t, term.Accumulate(ctx, b, policy.Key{}, &train.Metrics{}), "train: update 2 on rows for which nothing was drawn")
 }

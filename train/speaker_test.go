@@ -94,6 +94,7 @@ type reciter struct {
 	s       *speaker
 	replies []int
 	logp    [][]float64 // of the distribution that they come from
+	mask    []bool      // of all tokens
 }
 
 func (r reciter) Generate(_ context.Context, dst *policy.Rollout, prompts [][]int32, _ []uint64, _ int, _ policy.Key) error {
@@ -107,6 +108,7 @@ func (r reciter) Generate(_ context.Context, dst *policy.Rollout, prompts [][]in
 		}
 		dst.Finish = append(dst.Finish, finish)
 	}
+	dst.Tokens.Mask = r.mask
 	return nil
 }
 
@@ -122,7 +124,7 @@ func (s *speaker) mean(t *testing.T, from [][]float64, set func(g *train.TokenPo
 	prob := totals(from)
 	for i, p := range prob {
 		for j, q := range prob {
-			g := s.term(reciter{s, []int{i, j}, from})
+			g := s.term(reciter{s: s, replies: []int{i, j}, logp: from})
 			set(g)
 			clear(s.Grad())
 			require.NoError(t, g.Accumulate(ctx, s.one(), policy.Key{}, &train.Metrics{}))

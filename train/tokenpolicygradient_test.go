@@ -94,7 +94,7 @@ func TestTokenExpectation(t *testing.T) {
 // step makes one update's gradient and metrics of a term on given replies.
 func (s *speaker) step(t *testing.T, replies []int, set func(g *train.TokenPolicyGradient)) ([]float64, map[string]float64) {
 	t.Helper()
-	g := s.term(reciter{s, replies, s.tokenProbs(t, s.Model)})
+	g := s.term(reciter{s: s, replies: replies, logp: s.tokenProbs(t, s.Model)})
 	g.K = len(replies)
 	set(g)
 	var m train.Metrics
@@ -140,6 +140,59 @@ func TestTokenTruncated(t *testing.T) {
 	}
 	grad, _ = s.step(t, []int{cut, cut}, func(g *train.TokenPolicyGradient) { g.Mask, g.TokenMean = loss.DropTruncated{}, true })
 	assert.Equal(t, make([]float64, len(grad)), grad, "no token is left")
+}
+
+// TestTokenMask: what the generator masks, a tool's answer say, is not in the loss.
+func TestTokenMask(t *testing.T) {
+	s := newSpeaker(t)
+	last := len(s.replies) - 1 // of two tokens, after a prompt of two
+	gradient := func(mask []bool, l loss.PolicyGradient) []float64 {
+		g := s.term(reciter{s: s, replies: []int{0, last}, logp: s.tokenProbs(t, s.Model), mask: mask})
+		g.Loss, g.Beta = l, 0
+		clear(s.Grad())
+		require.NoError(t, g.Accumulate(ctx, s.one(), policy.Key{}, &train.Metrics{}))
+		return slices.Clone(s.Grad())
+	}
+	require.Len(t, s.replies[0], 1)
+	masked := gradient([]bool{false, false, true, false, false, true, false}, loss.Reinforce{By: loss.SumTokens})
+	assert.InDeltaSlice(t, gradient(nil, without{loss.Reinforce{By: loss.SumTokens}}), masked, 1e-7)
+	assert.Greater(t, math.Abs(masked[0]-gradient(nil, loss.Reinforce{By: loss.SumTokens})[0]), 1e-3)
+}
+
+// without is a loss less the derivative of the last token.
+type without struct{ loss.PolicyGradient }
+
+func (w without) Eval(dst loss.RolloutsOut, b loss.Rollouts) (loss.RolloutsTotal, error) {
+	t, err := w.PolicyGradient.Eval(dst, b)
+	dst.LogProb[len(dst.LogProb)-1] = 0
+	return t, err
+}
+
+// TestTokenRepeat: at a later update on a batch π_old is the policy of the first.
+func TestTokenRepeat(t *testing.T) {
+	s := newSpeaker(t)
+	replies, old := []int{0, 3, len(s.replies) - 1}, s.tokenProbs(t, s.Model)
+	g := s.term(reciter{s: s, replies: replies, logp: old})
+	g.K, g.Loss = 3, loss.PPO{ClipLow: 0.2, ClipHigh: 0.2, By: loss.SumTokens}
+	b := s.one()
+	require.NoError(t, g.Accumulate(ctx, b, policy.Key{}, &train.Metrics{}))
+	for i := range s.Params() {
+		s.Params()[i] += 0.1 * math.Sin(float64(i))
+	}
+	now := s.tokenProbs(t, s.Model)
+	b.Repeat = 1
+	var m train.Metrics
+	require.NoError(t, g.Accumulate(ctx, b, policy.Key{}, &m))
+	want, n := 0.0, 0.0
+	for _, i := range replies {
+		for j, l := range now[i] {
+			d := l - old[i][j]
+			want, n = want+math.Exp(d)-1-d, n+1
+		}
+	}
+	got, _ := m.Get("policy/approx_kl")
+	assert.InDelta(t, want/n, got, 1e-9)
+	assert.Greater(t, got, 1e-4)
 }
 
 // TestTokenMean: the divisor is the number of tokens of the step.
@@ -285,7 +338,7 @@ func TestTokenErrors(t *testing.T) {
 		},
 	} {
 		last := len(s.replies) - 1 // of two tokens
-		g, b := s.term(reciter{s, []int{0, last}, s.tokenProbs(t, s.Model)}), s.one()
+		g, b := s.term(reciter{s: s, replies: []int{0, last}, logp: s.tokenProbs(t, s.Model)}), s.one()
 		set(g, b)
 		assert.ErrorContains(t, g.Accumulate(ctx, b, policy.Key{}, &train.Metrics{}), want)
 	}
