@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/prefgrad/prefgrad/internal/elem"
+	"github.com/prefgrad/prefgrad/internal/num"
 )
 
 // klTerm adds beta times an estimate of a KL divergence between π and π_ref to each token,
@@ -36,8 +37,8 @@ func (k klTerm) add(r *reply) {
 
 // k3 is e^{−ℓ} − 1 + ℓ and its derivative 1 − e^{−ℓ}, given e = e^{−ℓ}.
 func k3(l, e float64) (value, slope float64) {
-	v := excess(-l, e)
-	if math.Abs(l) < near {
+	v := num.ExcessOf(-l, e)
+	if math.Abs(l) <= num.ExcessNear {
 		return v, l - v
 	}
 	return v, 1 - e
@@ -51,7 +52,7 @@ func (k klTerm) weigh(r *reply, j int) (value, slope float64) {
 		return 0, 0
 	case math.IsInf(rho, 1) && !math.IsInf(l, 0): // the product need not exceed every number
 		d := r.diff[j]
-		return math.Exp(d + math.Log(excess(-l, e))), math.Copysign(math.Exp(d+math.Log(math.Abs(l))), l)
+		return math.Exp(d + math.Log(num.ExcessOf(-l, e))), math.Copysign(math.Exp(d+math.Log(math.Abs(l))), l)
 	case rho == 0, math.IsInf(e, 1): // ρ·e^{−ℓ} is π_ref/π_old, however large π_ref/π is, and the rest beside it nothing
 		old := r.LogProb[j]
 		if r.old != nil {
@@ -59,7 +60,7 @@ func (k klTerm) weigh(r *reply, j int) (value, slope float64) {
 		}
 		return math.Exp(r.ref[j] - old), product(rho, l)
 	}
-	return rho * excess(-l, e), rho * l
+	return rho * num.ExcessOf(-l, e), rho * l
 }
 
 // ReverseKLTerm is the term

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/prefgrad/prefgrad/internal/elem"
+	"github.com/prefgrad/prefgrad/internal/num"
 )
 
 // ReplyTokens are the tokens of one reply that count, one after the other.
@@ -150,7 +151,7 @@ func (r *reply) measure(b Rollouts, i int, t *RolloutsTotal) error {
 		exps(r.Ratio, r.diff, 1, regular)
 		for j, d := range r.diff {
 			k1 -= d
-			k3 += excess(d, r.Ratio[j])
+			k3 += num.ExcessOf(d, r.Ratio[j])
 		}
 	}
 	for j, a := range r.Advantage {

@@ -138,8 +138,8 @@ func (r jsdRow) sum() (value, mean float64) {
 			d := lt - ls
 			if math.Abs(d) < 1 { // two logarithms would cancel where S and T are close
 				x := r.logMix(d)
-				kt += t * expm1MinusX(x-d)
-				ks += s * expm1MinusX(x)
+				kt += t * num.Excess(x-d)
+				ks += s * num.Excess(x)
 				break
 			}
 			m, lm := r.beta*t+(1-r.beta)*s, num.LogAddExp(r.logBeta+lt, r.logRest+ls)
@@ -162,7 +162,7 @@ func klTerm(p, q, l float64) float64 {
 	case p == 0 && !math.IsInf(l, 1):
 		return q
 	case math.Abs(l) < 1:
-		return p * expm1MinusX(-l)
+		return p * num.Excess(-l)
 	case math.IsInf(l, 1):
 		return l
 	}

@@ -3,6 +3,8 @@ package rloo
 import (
 	"fmt"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/num"
 )
 
 // KLValue is an estimate of KL(π‖π_ref) from one sample y ~ π and its log-ratio ℓ = log
@@ -38,7 +40,7 @@ func (v KLValue) At(l float64) float64 {
 	case K2:
 		return l * l / 2
 	case K3:
-		return expm1MinusX(-l)
+		return num.Excess(-l)
 	}
 	panic("rloo: KLValue is not K1, K2 or K3")
 }

@@ -1,9 +1,6 @@
 package rloo
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Layout says where the replies of a batch of token sequences lie in flat slices; a
 // loss.Layout converts to it. Sequence i is elements Begin[i] … Begin[i+1]−1 of each flat
@@ -89,21 +86,4 @@ func (l Layout) ratios(dst, logp, ref []float64) error {
 // overflow is the error of a weight that is not a number any more.
 func overflow(what string, p int, l float64) error {
 	return fmt.Errorf("rloo: %s[%d] overflows at a log-ratio of %v", what, p, l)
-}
-
-// expm1MinusX returns eˣ − 1 − x without cancellation; it is never negative.
-func expm1MinusX(x float64) float64 {
-	if math.Abs(x) > 0.5 {
-		return math.Expm1(x) - x
-	}
-	s := 1.0 // x²/2·(1 + x/3·(1 + x/4·(1 + …)))
-	for _, v := range inverses {
-		s = 1 + s*x*v
-	}
-	return x * x / 2 * s
-}
-
-// inverses are 1/n from 17 down to 3: for |x| ≤ ½ the next term is below the last bit.
-var inverses = [...]float64{
-	1.0 / 17, 1.0 / 16, 1.0 / 15, 1.0 / 14, 1.0 / 13, 1.0 / 12, 1.0 / 11, 1.0 / 10, 1.0 / 9, 1.0 / 8, 1.0 / 7, 1.0 / 6, 1.0 / 5, 1.0 / 4, 1.0 / 3,
 }
