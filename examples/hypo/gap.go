@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/gap"
@@ -49,7 +46,10 @@ func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, e
 		jobs = append(jobs, c.jobs("frontier-", points[i].method, points[i].config)...)
 	}
 	p := train.NewProgress(stderr, "training", len(jobs)*c.Steps)
-	if err := runJobs(ctx, jobs, problems, p); err != nil {
+	err := command.Parallel(ctx, len(jobs), func(ctx context.Context, i int) error {
+		return jobs[i].run(ctx, problems[jobs[i].seed], p)
+	})
+	if err != nil {
 		return nil, err
 	}
 	p.Done("")
@@ -116,29 +116,6 @@ func (c *config) seeds() []uint64 {
 // files returns where a run keeps its checkpoint and its metrics.
 func (c *config) files(run string) (checkpoint, metrics string) {
 	return command.Files(c.Checkpoint, c.Out, run)
-}
-
-// runJobs runs the jobs on all processors. The first error stops the others.
-func runJobs(ctx context.Context, jobs []*job, problems []*seedProblem, p *train.Progress) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(jobs) {
-					return
-				}
-				if err := jobs[i].run(ctx, problems[jobs[i].seed], p); err != nil {
-					cancel(err) // the first call counts
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
 }
 
 func (j *job) run(ctx context.Context, s *seedProblem, p *train.Progress) error {
