@@ -58,9 +58,9 @@ var sizes = []group{
 		}
 		return all, nil
 	}},
-	{"dpo/", func(options) ([]benchmark, error) { return decades(10, dpo), nil }},
+	{"dpo/", func(options) ([]benchmark, error) { return decades(100, dpo), nil }},
 	{"rloo/", func(options) ([]benchmark, error) {
-		return decades(10, func(n int) benchmark { return leaveOneOut(n, 4) }), nil
+		return decades(25, func(n int) benchmark { return leaveOneOut(n, 4) }), nil
 	}},
 	{"coverage/psis/", func(options) ([]benchmark, error) { return decades(100, psis), nil }},
 	{"coverage/stats/", func(o options) ([]benchmark, error) {
@@ -73,6 +73,9 @@ var sizes = []group{
 			all = append(all, b)
 		}
 		return all, nil
+	}},
+	{"sample/", func(options) ([]benchmark, error) {
+		return decades(100, func(v int) benchmark { return sample(v)[1] }), nil
 	}},
 	{"loglinear/", func(o options) ([]benchmark, error) {
 		var all []benchmark
