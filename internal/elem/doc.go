@@ -1,6 +1,6 @@
-// Package elem evaluates elementary functions over slices of float64: the exponential and the
-// logistic link of pairwise losses. It uses vector instructions where the processor has them,
-// and gives the same bits everywhere.
+// Package elem evaluates elementary functions over slices of float64, the exponential and the
+// logistic link of pairwise losses, and products of matrices, as log-linear policies and language models
+// need them. It uses vector instructions where the processor has them, and gives the same bits everywhere.
 //
 // # The logistic link
 //

@@ -34,6 +34,16 @@ func addRows32AVX2(grad *float64, x0 *float32, x1 *float32, x2 *float32, x3 *flo
 //go:noescape
 func addRow32AVX2(grad *float64, x0 *float32, w *float64, n int)
 
+// tile4AVX2 adds the product of A, 4 × n, and B, n × 16, to C; n is positive.
+//
+//go:noescape
+func tile4AVX2(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
+
+// tile1AVX2 adds the product of A, 1 × n, and B, n × 16, to C; n is positive.
+//
+//go:noescape
+func tile1AVX2(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
+
 // expAVX2 is Exp for whole turns of eight elements.
 //
 //go:noescape
@@ -89,6 +99,16 @@ func addRows32AVX512(grad *float64, x0 *float32, x1 *float32, x2 *float32, x3 *f
 //
 //go:noescape
 func addRow32AVX512(grad *float64, x0 *float32, w *float64, n int)
+
+// tile4AVX512 adds the product of A, 4 × n, and B, n × 32, to C; n is positive.
+//
+//go:noescape
+func tile4AVX512(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
+
+// tile1AVX512 adds the product of A, 1 × n, and B, n × 32, to C; n is positive.
+//
+//go:noescape
+func tile1AVX512(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
 
 // expAVX512 is Exp for whole turns of eight elements.
 //

@@ -624,6 +624,111 @@ done:
 	VZEROUPPER
 	RET
 
+// func tile4AVX2(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
+// Requires: AVX
+TEXT ·tile4AVX2(SB), NOSPLIT, $0-64
+	MOVQ    c+0(FP), AX
+	MOVQ    cStride+8(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), BX
+	LEAQ    (BX)(CX*1), CX
+	MOVQ    a+16(FP), SI
+	MOVQ    aRow+24(FP), DI
+	SHLQ    $0x02, DI
+	LEAQ    (SI)(DI*1), R8
+	LEAQ    (R8)(DI*1), R9
+	LEAQ    (R9)(DI*1), DI
+	MOVQ    b+40(FP), R10
+	MOVQ    n+56(FP), R11
+	MOVQ    aColumn+32(FP), R12
+	MOVQ    bStride+48(FP), R13
+	SHLQ    $0x02, R12
+	SHLQ    $0x02, R13
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS (DX), Y2
+	VMOVUPS 32(DX), Y3
+	VMOVUPS (BX), Y4
+	VMOVUPS 32(BX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS 32(CX), Y7
+	XORQ    R14, R14
+
+next:
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (SI)(R14*1), Y10
+	VMULPS       Y8, Y10, Y11
+	VADDPS       Y11, Y0, Y0
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y1, Y1
+	VBROADCASTSS (R8)(R14*1), Y10
+	VMULPS       Y8, Y10, Y11
+	VADDPS       Y11, Y2, Y2
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y3, Y3
+	VBROADCASTSS (R9)(R14*1), Y10
+	VMULPS       Y8, Y10, Y11
+	VADDPS       Y11, Y4, Y4
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y5, Y5
+	VBROADCASTSS (DI)(R14*1), Y10
+	VMULPS       Y8, Y10, Y8
+	VADDPS       Y8, Y6, Y6
+	VMULPS       Y9, Y10, Y8
+	VADDPS       Y8, Y7, Y7
+	ADDQ         R12, R14
+	ADDQ         R13, R10
+	DECQ         R11
+	JNZ          next
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      Y3, 32(DX)
+	VMOVUPS      Y4, (BX)
+	VMOVUPS      Y5, 32(BX)
+	VMOVUPS      Y6, (CX)
+	VMOVUPS      Y7, 32(CX)
+	VZEROUPPER
+	RET
+
+// func tile1AVX2(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
+// Requires: AVX
+TEXT ·tile1AVX2(SB), NOSPLIT, $0-64
+	MOVQ    c+0(FP), AX
+	MOVQ    cStride+8(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    a+16(FP), CX
+	MOVQ    aRow+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    b+40(FP), DX
+	MOVQ    n+56(FP), BX
+	MOVQ    aColumn+32(FP), SI
+	MOVQ    bStride+48(FP), DI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	XORQ    R8, R8
+
+next:
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS (CX)(R8*1), Y4
+	VMULPS       Y2, Y4, Y2
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y3, Y4, Y2
+	VADDPS       Y2, Y1, Y1
+	ADDQ         SI, R8
+	ADDQ         DI, DX
+	DECQ         BX
+	JNZ          next
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VZEROUPPER
+	RET
+
 // func expAVX2(dst *float64, x *float64, n int, a float64, b float64) int
 // Requires: AVX, AVX2
 TEXT ·expAVX2(SB), NOSPLIT, $0-48
@@ -1502,6 +1607,111 @@ columns:
 	JMP       columns
 
 done:
+	VZEROUPPER
+	RET
+
+// func tile4AVX512(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·tile4AVX512(SB), NOSPLIT, $0-64
+	MOVQ    c+0(FP), AX
+	MOVQ    cStride+8(FP), CX
+	SHLQ    $0x02, CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), BX
+	LEAQ    (BX)(CX*1), CX
+	MOVQ    a+16(FP), SI
+	MOVQ    aRow+24(FP), DI
+	SHLQ    $0x02, DI
+	LEAQ    (SI)(DI*1), R8
+	LEAQ    (R8)(DI*1), R9
+	LEAQ    (R9)(DI*1), DI
+	MOVQ    b+40(FP), R10
+	MOVQ    n+56(FP), R11
+	MOVQ    aColumn+32(FP), R12
+	MOVQ    bStride+48(FP), R13
+	SHLQ    $0x02, R12
+	SHLQ    $0x02, R13
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS (DX), Z2
+	VMOVUPS 64(DX), Z3
+	VMOVUPS (BX), Z4
+	VMOVUPS 64(BX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	XORQ    R14, R14
+
+next:
+	VMOVUPS      (R10), Z8
+	VMOVUPS      64(R10), Z9
+	VBROADCASTSS (SI)(R14*1), Z10
+	VMULPS       Z8, Z10, Z11
+	VADDPS       Z11, Z0, Z0
+	VMULPS       Z9, Z10, Z10
+	VADDPS       Z10, Z1, Z1
+	VBROADCASTSS (R8)(R14*1), Z10
+	VMULPS       Z8, Z10, Z11
+	VADDPS       Z11, Z2, Z2
+	VMULPS       Z9, Z10, Z10
+	VADDPS       Z10, Z3, Z3
+	VBROADCASTSS (R9)(R14*1), Z10
+	VMULPS       Z8, Z10, Z11
+	VADDPS       Z11, Z4, Z4
+	VMULPS       Z9, Z10, Z10
+	VADDPS       Z10, Z5, Z5
+	VBROADCASTSS (DI)(R14*1), Z10
+	VMULPS       Z8, Z10, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       Z9, Z10, Z8
+	VADDPS       Z8, Z7, Z7
+	ADDQ         R12, R14
+	ADDQ         R13, R10
+	DECQ         R11
+	JNZ          next
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z3, 64(DX)
+	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z5, 64(BX)
+	VMOVUPS      Z6, (CX)
+	VMOVUPS      Z7, 64(CX)
+	VZEROUPPER
+	RET
+
+// func tile1AVX512(c *float32, cStride int, a *float32, aRow int, aColumn int, b *float32, bStride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·tile1AVX512(SB), NOSPLIT, $0-64
+	MOVQ    c+0(FP), AX
+	MOVQ    cStride+8(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    a+16(FP), CX
+	MOVQ    aRow+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    b+40(FP), DX
+	MOVQ    n+56(FP), BX
+	MOVQ    aColumn+32(FP), SI
+	MOVQ    bStride+48(FP), DI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	XORQ    R8, R8
+
+next:
+	VMOVUPS      (DX), Z2
+	VMOVUPS      64(DX), Z3
+	VBROADCASTSS (CX)(R8*1), Z4
+	VMULPS       Z2, Z4, Z2
+	VADDPS       Z2, Z0, Z0
+	VMULPS       Z3, Z4, Z2
+	VADDPS       Z2, Z1, Z1
+	ADDQ         SI, R8
+	ADDQ         DI, DX
+	DECQ         BX
+	JNZ          next
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
 	VZEROUPPER
 	RET
 

@@ -145,3 +145,29 @@ func addRow[T Float](grad []float64, x *T, w *float64) bool {
 	}
 	return true
 }
+
+// tileColumns is the largest number of columns, at most n, that addTile takes at a time, 0 if there is none.
+func tileColumns(n int) int {
+	switch {
+	case cpu.Best == cpu.AVX512 && n >= 32:
+		return 32
+	case cpu.Best != cpu.Go && n >= 16:
+		return 16
+	}
+	return 0
+}
+
+// addTile adds the product of A, with 4 rows or 1, and of columns of B to C, for n columns of A.
+func addTile(columns, rows int, c []float32, cStride int, a []float32, aRow, aColumn int, b []float32, bStride, n int) {
+	C, A, B := unsafe.SliceData(c), unsafe.SliceData(a), unsafe.SliceData(b)
+	switch wide := columns == 32; {
+	case wide && rows == 4:
+		tile4AVX512(C, cStride, A, aRow, aColumn, B, bStride, n)
+	case wide:
+		tile1AVX512(C, cStride, A, aRow, aColumn, B, bStride, n)
+	case rows == 4:
+		tile4AVX2(C, cStride, A, aRow, aColumn, B, bStride, n)
+	default:
+		tile1AVX2(C, cStride, A, aRow, aColumn, B, bStride, n)
+	}
+}

@@ -19,3 +19,8 @@ func dots[T Float](dst *[4]float64, x []T, d int, theta []float64) bool { return
 func addRows[T Float](grad []float64, x0, x1, x2, x3 *T, w *[4]float64) bool { return false }
 
 func addRow[T Float](grad []float64, x *T, w *float64) bool { return false }
+
+func tileColumns(n int) int { return 0 }
+
+func addTile(columns, rows int, c []float32, cStride int, a []float32, aRow, aColumn int, b []float32, bStride, n int) {
+}

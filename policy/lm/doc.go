@@ -23,15 +23,14 @@
 // # Numbers
 //
 // Parameters and gradients are float64. h is added up in float64, the logits are
-// computed in float32 (gonum's Sgemm), and everything from the logits on in float64 by
-// package logits. Gradients of logits are float32; their sums are float32 over blocks
-// of at most 256 tokens and float64 across blocks.
+// computed in float32 (products and sums one by one, without fused operations), and
+// everything from the logits on in float64 by package logits. Gradients of logits are
+// float32; their sums are float32 over blocks of at most 256 tokens and float64 across
+// blocks.
 //
 // The statistics of a token have the same bits whatever else is in the batch, in a
 // forward pass and while writing, and every result has the same bits whatever
 // GOMAXPROCS is: work is cut into pieces of fixed size, and sums have a fixed order.
-// This holds for gonum's own BLAS; another one that was set with blas32.Use may round
-// as it likes.
 //
 // # Use
 //

@@ -1,27 +1,24 @@
 package lm
 
-import (
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
-)
+import "github.com/prefgrad/prefgrad/internal/elem"
 
 // Sizes of the pieces of work. They are fixed, because the order of additions in a
-// gradient follows from them, and small enough that gonum does a piece in the
-// goroutine that asks for it. A logit is the same sum in the same order whatever other
+// gradient follows from them. A logit is the same sum in the same order whatever other
 // rows are computed with it.
 const (
 	tileRows = 32  // rows of a forward or backward pass computed at a time
 	decoding = 8   // the same while writing, where a step may have few rows for all processors
-	stripe   = 192 // columns of a product
-	inner    = 512 // terms of a product over the vocabulary
+	stripe   = 192 // columns of the output layer's gradient
+	inner    = 256 // terms of a product over the vocabulary that are added up by themselves
 	sub      = 16  // rows of the output layer's gradient
-	align    = 16  // rows of matrices begin at multiples of 64 bytes, so that sums in vector lanes are the same in each run
+	align    = 16  // rows of matrices begin at multiples of 64 bytes
 )
 
-// layer is a model's output layer in float32: d × V embeddings and V biases.
+// layer is a model's output layer in float32: d × V embeddings, once more transposed where a
+// pullback needs them so, and V biases.
 type layer struct {
 	dim, vocab, stride int
-	out, bias          []float32
+	out, outT, bias    []float32
 }
 
 // set makes l the output layer of n.
@@ -59,27 +56,42 @@ func (l *layer) logits(z []float32, stride int, h []float32) {
 	for r := range rows {
 		copy(z[r*stride:r*stride+l.vocab], l.bias)
 	}
-	a := blas32.General{Rows: rows, Cols: l.dim, Stride: l.dim, Data: h}
-	for c := 0; c < l.vocab; c += stripe {
-		w := min(stripe, l.vocab-c)
-		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, a,
-			blas32.General{Rows: l.dim, Cols: w, Stride: l.stride, Data: l.out[c:]}, 1,
-			blas32.General{Rows: rows, Cols: w, Stride: stride, Data: z[c:]})
+	elem.AddMatMul(elem.Matrix{Data: z, Rows: rows, Cols: l.vocab, Stride: stride},
+		elem.Matrix{Data: h, Rows: rows, Cols: l.dim, Stride: l.dim},
+		elem.Matrix{Data: l.out, Rows: l.dim, Cols: l.vocab, Stride: l.stride})
+}
+
+// transpose makes outT, which pullHidden reads, from out.
+func (l *layer) transpose() {
+	stride := l.hiddenStride()
+	l.outT = grow(l.outT, l.vocab*stride)
+	clear(l.outT)
+	for c := 0; c < l.vocab; c += align { // whole lines of memory at a time
+		for d := range l.dim {
+			for i, v := range l.out[d*l.stride+c : d*l.stride+min(c+align, l.vocab)] {
+				l.outT[(c+i)*stride+d] = v
+			}
+		}
 	}
 }
 
-// pullHidden stores dz·outᵀ in dh: the gradient of the context vectors.
-func (l *layer) pullHidden(dh, dz []float32, stride int) {
-	rows := len(dh) / l.dim
+// hiddenStride is the number of columns of outT: dim, and zeros that make whole vectors of them.
+func (l *layer) hiddenStride() int { return (l.dim + align - 1) / align * align }
+
+// pullHidden stores dz·outᵀ in dh: the gradient of the context vectors. sum is room for tileRows × hiddenStride numbers.
+func (l *layer) pullHidden(dh, dz []float32, stride int, sum []float32) {
+	rows, d := len(dh)/l.dim, l.hiddenStride()
 	clear(dh)
+	part := elem.Matrix{Data: sum, Rows: rows, Cols: d, Stride: d}
 	for c := 0; c < l.vocab; c += inner {
 		w := min(inner, l.vocab-c)
-		a := blas32.General{Rows: rows, Cols: w, Stride: stride, Data: dz[c:]}
-		for d := 0; d < l.dim; d += stripe {
-			m := min(stripe, l.dim-d)
-			blas32.Gemm(blas.NoTrans, blas.Trans, 1, a,
-				blas32.General{Rows: m, Cols: w, Stride: l.stride, Data: l.out[d*l.stride+c:]}, 1,
-				blas32.General{Rows: rows, Cols: m, Stride: l.dim, Data: dh[d:]})
+		clear(sum)
+		elem.AddMatMul(part, elem.Matrix{Data: dz[c:], Rows: rows, Cols: w, Stride: stride},
+			elem.Matrix{Data: l.outT[c*d:], Rows: w, Cols: d, Stride: d})
+		for r := range rows {
+			for i, v := range sum[r*d : r*d+l.dim] {
+				dh[r*l.dim+i] += v
+			}
 		}
 	}
 }
@@ -89,12 +101,12 @@ func (l *layer) pullHidden(dh, dz []float32, stride int) {
 // sub × stripe numbers.
 func (l *layer) pullOut(grad []float64, h, dz []float32, stride, c int, sum []float32) {
 	rows, w := len(h)/l.dim, min(stripe, l.vocab-c)
-	b := blas32.General{Rows: rows, Cols: w, Stride: stride, Data: dz[c:]}
+	b := elem.Matrix{Data: dz[c:], Rows: rows, Cols: w, Stride: stride}
 	for d := 0; d < l.dim; d += sub {
 		m := min(sub, l.dim-d)
-		part := blas32.General{Rows: m, Cols: w, Stride: stripe, Data: sum}
-		blas32.Gemm(blas.Trans, blas.NoTrans, 1,
-			blas32.General{Rows: rows, Cols: m, Stride: l.dim, Data: h[d:]}, b, 0, part)
+		clear(sum)
+		elem.AddMatTMul(elem.Matrix{Data: sum, Rows: m, Cols: w, Stride: stripe},
+			elem.Matrix{Data: h[d:], Rows: rows, Cols: m, Stride: l.dim}, b)
 		for i := range m {
 			widen(grad[(d+i)*l.vocab+c:], sum[i*stripe:i*stripe+w])
 		}

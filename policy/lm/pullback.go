@@ -51,6 +51,7 @@ func (p *pass) Pullback(ctx context.Context, w policy.TokenStats) error {
 	defer p.train.adding.Unlock()
 
 	l := p.p.layer
+	l.transpose()
 	rows := l.rowsPerBlock()
 	p.dbase = grow(p.dbase, p.batch.Len()*l.dim)
 	clear(p.dbase)
@@ -108,7 +109,8 @@ func (p *pass) backTile(w, tile int) error {
 	if err := logits.Gradient(in.Logits, logits.Stats{}, stats(p.w, &me.values, hi-lo), in); err != nil {
 		return p.where(lo, err)
 	}
-	l.pullHidden(p.dh[first*l.dim:last*l.dim], dz, l.stride)
+	me.part = grow(me.part, tileRows*l.hiddenStride())
+	l.pullHidden(p.dh[first*l.dim:last*l.dim], dz, l.stride, me.part)
 	return nil
 }
 

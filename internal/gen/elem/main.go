@@ -13,6 +13,8 @@ func main() {
 	constants()
 	for _, v := range []isa{avx2{}, avx512{}} {
 		products(v)
+		tile(v, 4)
+		tile(v, 1)
 		exp(v)
 		sum(v)
 		largest(v)
