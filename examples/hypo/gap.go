@@ -28,12 +28,9 @@ type job struct {
 // are processors. Each run is deterministic, so their order does not matter.
 func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, error) {
 	r := &report.Report{Problem: "coverage-gap", Seeds: c.seeds(), Config: used{config: c, DualShare: methods.DualShare, Fixed: gap.Fixed()}}
-	problems := make([]*seedProblem, c.Seeds)
-	for i, seed := range r.Seeds {
-		var err error
-		if problems[i], err = newSeedProblem(seed); err != nil {
-			return nil, err
-		}
+	instances, err := gap.Instances(r.Seeds)
+	if err != nil {
+		return nil, err
 	}
 	var jobs []*job
 	for _, m := range methods.Names {
@@ -46,14 +43,14 @@ func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, e
 		jobs = append(jobs, c.jobs("frontier-", points[i].method, points[i].config)...)
 	}
 	p := train.NewProgress(stderr, "training", len(jobs)*c.Steps)
-	err := command.Parallel(ctx, len(jobs), func(ctx context.Context, i int) error {
-		return jobs[i].run(ctx, problems[jobs[i].seed], p)
+	err = command.Parallel(ctx, len(jobs), func(ctx context.Context, i int) error {
+		return jobs[i].run(ctx, instances[jobs[i].seed], p)
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.Done("")
-	r.Methods = append(r.Methods, refMethod(problems))
+	r.Methods = append(r.Methods, gap.Reference(instances))
 	for i, m := range methods.Names {
 		r.Methods = append(r.Methods, summarise(m, jobs[i*c.Seeds:(i+1)*c.Seeds]))
 	}
@@ -62,27 +59,8 @@ func runGap(ctx context.Context, c *config, stderr io.Writer) (*report.Report, e
 		final := summarise(f.method, rest[i*c.Seeds:(i+1)*c.Seeds]).Final
 		r.Frontier = append(r.Frontier, report.Frontier{Name: f.method, Beta: jsonnum.Float(f.beta), Lambda: jsonnum.Float(f.lambda), KL: final.KL, Reward: final.Reward})
 	}
-	r.RewardModel = pooledAccuracy(problems)
+	r.RewardModel = gap.Accuracy(instances)
 	return r, nil
-}
-
-// seedProblem is the problem of one seed with what all its runs share.
-type seedProblem struct {
-	*gap.Problem
-	eval *gap.Evaluator
-	rm   *gap.RewardModel
-}
-
-func newSeedProblem(seed uint64) (*seedProblem, error) {
-	p, err := gap.New(seed)
-	if err != nil {
-		return nil, err
-	}
-	rm, err := p.FitReward()
-	if err != nil {
-		return nil, err
-	}
-	return &seedProblem{p, gap.NewEvaluator(&p.Test), rm}, nil
 }
 
 func (c *config) hyper() methods.Config {
@@ -118,9 +96,9 @@ func (c *config) files(run string) (checkpoint, metrics string) {
 	return command.Files(c.Checkpoint, c.Out, run)
 }
 
-func (j *job) run(ctx context.Context, s *seedProblem, p *train.Progress) error {
+func (j *job) run(ctx context.Context, s *gap.Instance, p *train.Progress) error {
 	var err error
-	if _, j.out, err = s.Run(ctx, j.method, s.rm, s.eval, j.config, p); err != nil {
+	if _, j.out, err = s.Run(ctx, j.method, s.Learned, s.Evaluator, j.config, p); err != nil {
 		return fmt.Errorf("%s, seed %d: %w", j.method, j.config.Seed, err)
 	}
 	return nil

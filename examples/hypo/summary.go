@@ -1,55 +1,19 @@
 package main
 
 import (
-	"github.com/prefgrad/prefgrad/examples/internal/linreward"
+	"github.com/prefgrad/prefgrad/examples/internal/gap"
 	"github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/examples/internal/report"
-	"github.com/prefgrad/prefgrad/internal/jsonnum"
 	"github.com/prefgrad/prefgrad/train"
 )
 
-// summarise turns the evaluations of one method on all seeds into statistics.
+// summarise turns the runs of one method on all seeds into statistics.
 func summarise(name string, jobs []*job) report.Method {
-	m := report.Method{Name: name}
 	histories := make([]train.History, len(jobs))
 	for i, j := range jobs {
 		histories[i] = j.out
 	}
-	m.Trace = report.TraceOf(histories)
-	last := len(histories[0]) - 1
-	m.Final = report.Final{
-		KL: report.Over(histories, last, "eval/kl"), Reward: report.Over(histories, last, "eval/reward"),
-		Winrate: report.Over(histories, last, "eval/winrate"), Garbage: report.Over(histories, last, "eval/garbage"),
-	}
-	return m
-}
-
-// refMethod is the reference itself, where every run begins.
-func refMethod(problems []*seedProblem) report.Method {
-	var garbage []float64
-	zero, half := make([]float64, len(problems)), make([]float64, len(problems))
-	for i, p := range problems {
-		garbage = append(garbage, p.eval.RefGarbage())
-		half[i] = 0.5
-	}
-	return report.Method{Name: "ref", Final: report.Final{
-		KL: report.NewStat(zero, nil), Reward: report.NewStat(zero, nil), Winrate: report.NewStat(half, nil), Garbage: report.NewStat(garbage, nil),
-	}}
-}
-
-// pooledAccuracy is the reward models' accuracy on all seeds' held-out pairs together.
-func pooledAccuracy(problems []*seedProblem) *report.RewardModel {
-	right, n := 0.0, 0.0
-	for _, p := range problems {
-		k := float64(p.TestPairs.Len())
-		right += p.rm.Accuracy * k
-		n += k
-	}
-	lo, hi := linreward.Wilson(right, n)
-	return &report.RewardModel{
-		TrainPairs: problems[0].rm.TrainPairs,
-		Accuracy:   jsonnum.Float(right / n), Lo: jsonnum.Float(lo), Hi: jsonnum.Float(hi),
-	}
+	return gap.Summarise(name, histories)
 }
 
 // frontierPoint is one setting of a method.

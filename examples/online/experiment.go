@@ -8,10 +8,8 @@ import (
 
 	"github.com/prefgrad/prefgrad/examples/internal/command"
 	"github.com/prefgrad/prefgrad/examples/internal/gap"
-	"github.com/prefgrad/prefgrad/examples/internal/linreward"
 	hyper "github.com/prefgrad/prefgrad/examples/internal/methods"
 	"github.com/prefgrad/prefgrad/examples/internal/report"
-	"github.com/prefgrad/prefgrad/internal/jsonnum"
 	"github.com/prefgrad/prefgrad/train"
 )
 
@@ -24,27 +22,6 @@ const (
 	exact   = "true"
 )
 
-// seedProblem is the problem of one seed with what all its runs share.
-type seedProblem struct {
-	*gap.Problem
-	eval   *gap.Evaluator
-	rm     *gap.RewardModel
-	reward map[string]train.RewardFunc[x, int] // by signal
-}
-
-func newSeedProblem(seed uint64) (*seedProblem, error) {
-	p, err := gap.New(seed)
-	if err != nil {
-		return nil, err
-	}
-	rm, err := p.FitReward()
-	if err != nil {
-		return nil, err
-	}
-	rewards := map[string]train.RewardFunc[x, int]{learned: rm.Score, exact: p.TrueReward()}
-	return &seedProblem{p, gap.NewEvaluator(&p.Test), rm, rewards}, nil
-}
-
 // job is one run.
 type job struct {
 	method *method
@@ -56,20 +33,18 @@ type job struct {
 // experiment runs all methods with all signals on all seeds.
 func experiment(ctx context.Context, c *config, stderr io.Writer) (*report.Report, error) {
 	r := &report.Report{Problem: "coverage-gap", Config: used{config: c, Fixed: fixed()}}
-	var problems []*seedProblem
 	for i := range c.Seeds {
 		r.Seeds = append(r.Seeds, c.Seed+uint64(i))
-		p, err := newSeedProblem(r.Seeds[i])
-		if err != nil {
-			return nil, err
-		}
-		problems = append(problems, p)
+	}
+	instances, err := gap.Instances(r.Seeds)
+	if err != nil {
+		return nil, err
 	}
 	jobs, updates := c.jobs()
 	progress := train.NewProgress(stderr, "training", updates)
-	err := command.Parallel(ctx, len(jobs), func(ctx context.Context, i int) error {
+	err = command.Parallel(ctx, len(jobs), func(ctx context.Context, i int) error {
 		j := jobs[i]
-		h, err := c.train(ctx, problems[j.seed], j, progress)
+		h, err := c.train(ctx, instances[j.seed], j, progress)
 		if err != nil {
 			return fmt.Errorf("%s, %s reward, seed %d: %w", j.method.name, j.signal, r.Seeds[j.seed], err)
 		}
@@ -80,11 +55,11 @@ func experiment(ctx context.Context, c *config, stderr io.Writer) (*report.Repor
 		return nil, err
 	}
 	progress.Done("")
-	r.Methods = append(r.Methods, reference(problems))
+	r.Methods = append(r.Methods, gap.Reference(instances))
 	for group := range slices.Chunk(jobs, c.Seeds) {
 		r.Methods = append(r.Methods, c.summarise(group))
 	}
-	r.RewardModel = accuracy(problems)
+	r.RewardModel = gap.Accuracy(instances)
 	return r, nil
 }
 
@@ -119,62 +94,33 @@ func (c *config) repeat(m *method) int {
 }
 
 // train makes one run.
-func (c *config) train(ctx context.Context, p *seedProblem, j *job, progress *train.Progress) (train.History, error) {
+func (c *config) train(ctx context.Context, p *gap.Instance, j *job, progress *train.Progress) (train.History, error) {
 	repeat := c.repeat(j.method)
 	settings := hyper.Config{
 		Steps: c.batches() * repeat, Batch: c.Batch, Repeat: repeat, LR: c.LR, Seed: c.Seed + uint64(j.seed),
 		EvalEvery: max(1, c.batches()/evaluations) * repeat,
 	}
-	terms := func(pi learner, ref frozen) ([]term, error) { return j.method.terms(c, pi, ref, p.reward[j.signal]) }
-	_, h, err := p.RunTerms(ctx, j.method.name, terms, p.eval, settings, progress)
+	reward := p.Learned.Score
+	if j.signal == exact {
+		reward = p.TrueReward()
+	}
+	terms := func(pi learner, ref frozen) ([]term, error) { return j.method.terms(c, pi, ref, reward) }
+	_, h, err := p.RunTerms(ctx, j.method.name, terms, p.Evaluator, settings, progress)
 	return h, err
 }
 
 // summarise turns the runs of a method with one signal into statistics.
 func (c *config) summarise(jobs []*job) report.Method {
-	m := report.Method{Name: jobs[0].method.name, Signal: jobs[0].signal}
 	var histories []train.History
 	for _, j := range jobs {
 		histories = append(histories, j.out)
 	}
-	m.Trace = report.TraceOf(histories)
+	m := gap.Summarise(jobs[0].method.name, histories)
+	m.Signal = jobs[0].signal
 	if jobs[0].method.drawn {
 		for i := range m.Trace {
 			m.Trace[i].Samples = m.Trace[i].Step / c.repeat(jobs[0].method) * c.Batch * c.K
 		}
 	}
-	last := len(histories[0]) - 1
-	m.Final = report.Final{
-		KL: report.Over(histories, last, "eval/kl"), Reward: report.Over(histories, last, "eval/reward"),
-		Winrate: report.Over(histories, last, "eval/winrate"), Garbage: report.Over(histories, last, "eval/garbage"),
-	}
 	return m
-}
-
-// reference is π_ref itself, where every run begins.
-func reference(problems []*seedProblem) report.Method {
-	var garbage []float64
-	zero, half := make([]float64, len(problems)), make([]float64, len(problems))
-	for i, p := range problems {
-		garbage = append(garbage, p.eval.RefGarbage())
-		half[i] = 0.5
-	}
-	return report.Method{Name: "ref", Final: report.Final{
-		KL: report.NewStat(zero, nil), Reward: report.NewStat(zero, nil), Winrate: report.NewStat(half, nil), Garbage: report.NewStat(garbage, nil),
-	}}
-}
-
-// accuracy is the reward models' on all seeds' held-out pairs together.
-func accuracy(problems []*seedProblem) *report.RewardModel {
-	right, n := 0.0, 0.0
-	for _, p := range problems {
-		k := float64(p.TestPairs.Len())
-		right += p.rm.Accuracy * k
-		n += k
-	}
-	lo, hi := linreward.Wilson(right, n)
-	return &report.RewardModel{
-		TrainPairs: problems[0].rm.TrainPairs,
-		Accuracy:   jsonnum.Float(right / n), Lo: jsonnum.Float(lo), Hi: jsonnum.Float(hi),
-	}
 }
