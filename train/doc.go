@@ -56,7 +56,7 @@
 // # Reproducibility
 //
 // The rows of a step follow from (Seed, step), and so does every random draw: a row's place
-// in the run, from 0 to Steps·Batch−1, is the prompt id of its draws, so a prompt that occurs
+// among all rows of the run, from 0 on, is the prompt id of its draws, so a prompt that occurs
 // twice in a step is drawn from independently. Two runs with the same seed give the same
 // bits, whatever GOMAXPROCS is, as far as the policy does. A run that was killed, or stopped
 // by its context, and resumed from its checkpoint gives the same bits as one that was not:

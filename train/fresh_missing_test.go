@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/prefgrad/prefgrad/loss"
 	"github.com/prefgrad/prefgrad/policy"
 	"github.com/prefgrad/prefgrad/sampler"
 	"github.com/prefgrad/prefgrad/train"
@@ -126,5 +127,33 @@ func TestMissingPrompt(t *testing.T) {
 			assert.InDelta(t, alone[i]/2, both[i], 1e-15, name)
 		}
 		require.NotZero(t, alone[2], name)
+	}
+}
+
+// TestFreshMemory: what a term has kept of other batches, larger and smaller ones, has no
+// influence on the next.
+func TestFreshMemory(t *testing.T) {
+	toy := newToy(3, 10)
+	copy(toy.Params(), []float64{0.5, -1, 0.3})
+	terms := func() map[string]term {
+		all := allTerms(toy.LogLinear, toy.ref)
+		all["online SimPO"] = &train.OnlinePairs[x, int]{
+			Policy: toy.LogLinear, Loss: loss.SimPO{Beta: 2, Gamma: 0.5}, K: 2, Judge: taste, Len: func(y int) int { return y + 1 }}
+		return all
+	}
+	gradient := func(term term, first, rows int) []float64 {
+		b := &batch{Rows: rows}
+		for i := range rows {
+			b.X, b.ID, b.Row = append(b.X, toy.prompts[(first+i)%3]), append(b.ID, uint64(first+i)), append(b.Row, i)
+		}
+		clear(toy.Grad())
+		require.NoError(t, term.Accumulate(ctx, b, policy.Key{Seed: 4}, &train.Metrics{}))
+		return slices.Clone(toy.Grad())
+	}
+	for _, name := range termNames(terms()) {
+		used := terms()[name]
+		gradient(used, 100, 5)
+		gradient(used, 200, 2)
+		assert.Equal(t, gradient(terms()[name], 7, 4), gradient(used, 7, 4), name)
 	}
 }
