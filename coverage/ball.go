@@ -19,17 +19,17 @@ func LogBall(logq, eps float64) float64 {
 	switch {
 	case !(logq <= 0) || !(eps >= 0):
 		return math.NaN()
-	case math.IsInf(logq, -1) || eps == 0:
+	case math.IsInf(logq, -1) || logq == 0 || eps == 0:
 		return 0
 	case eps >= -logq:
 		return -logq
 	}
 	// Newton's method for log KL(c) = log ε in c = log C, kept inside a shrinking bracket.
-	target := logOf(eps) - logq
-	if target < -650 { // squares would underflow; the leading term is exact to rounding
-		return math.Exp((target + math.Log(-2*math.Expm1(logq))) / 2)
-	}
+	target, room := logOf(eps)-logq, logOf(-math.Expm1(logq)) // room = log(1−q)
 	lo, hi := LogBallBracket(logq, eps)
+	if target < -650 && target-room < -80 { // squares would underflow; the leading term is exact to rounding
+		return math.Exp((target + math.Ln2 + room) / 2)
+	}
 	c := hi
 	for range 100 {
 		f, slope := logBallKL(c, logq)

@@ -66,6 +66,24 @@ func TestExactGolden(t *testing.T) {
 	}
 }
 
+// What is 0 is not −0, and what is no number in float64's normal range is still in its bounds.
+func TestSignsAndSubnormals(t *testing.T) {
+	for name, v := range map[string]float64{
+		"LogBall":   coverage.LogBall(0, 1),
+		"Renyi ½":   coverage.Renyi(0.5, []float64{ln(0.5), ln(0.5)}, []float64{ln(0.5), ln(0.5)}),
+		"Renyi ⅓":   coverage.Renyi(1./3, []float64{0}, []float64{0}),
+		"BallEps":   coverage.BallEps(0, 0),
+		"LogGlobal": coverage.LogGlobal([]float64{0}),
+	} {
+		assert.Equal(t, uint64(0), math.Float64bits(v), "%s = %v", name, v)
+	}
+	for _, c := range [][2]float64{{-1e-320, 1e-321}, {-1e-310, 1e-312}, {-1e-310, 9e-311}} {
+		lo, hi := coverage.LogBallBracket(c[0], c[1])
+		got := coverage.LogBall(c[0], c[1])
+		assert.True(t, lo <= got && got <= hi && hi <= -c[0], "%v: %v outside [%v, %v]", c, got, lo, hi)
+	}
+}
+
 func TestDivergencesByHand(t *testing.T) {
 	p, q := []float64{ln(0.6), ln(0.4), -inf}, []float64{ln(0.2), ln(0.4), ln(0.4)}
 	relative(t, 0.16/0.2+0.4, coverage.ChiSquare(p, q), 1e-15) // (0.4²)/0.2 + 0 + 0.4

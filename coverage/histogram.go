@@ -231,11 +231,13 @@ func (h *Histogram) Profile() []ProfilePoint {
 	deviation := make([]float64, h.config.Replicates) // largest of each replicate
 	tails, tail := make([]float64, h.config.Replicates), 0.0
 	for k := len(points); k > 0; k-- {
-		unit := math.Exp(h.shift(k))
-		tail += unit * h.mass[k]
+		if h.counts[k] > 0 { // the unit of an empty bin may be infinite
+			unit := math.Exp(h.shift(k))
+			tail += unit * h.mass[k]
+			floats.AddScaled(tails, unit, h.replicates(k))
+		}
 		p := tail / float64(h.boot.samples)
 		points[k-1] = ProfilePoint{h.edges[k-1], p, math.NaN(), math.NaN()}
-		floats.AddScaled(tails, unit, h.replicates(k))
 		for r, v := range tails {
 			deviation[r] = max(deviation[r], math.Abs(v/h.boot.counts[r]-p))
 		}

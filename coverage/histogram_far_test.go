@@ -29,3 +29,22 @@ func TestHistogramOfFarWeights(t *testing.T) {
 	profile := h.Profile()
 	assert.InEpsilon(t, math.Exp(706)/5, profile[2].P, 1e-12)
 }
+
+// A range of bins beyond the logarithms of float64 leaves the bins with samples as they are.
+func TestHistogramOfAFarRange(t *testing.T) {
+	for _, replicates := range []int{0, 50} {
+		h, err := coverage.NewHistogram(coverage.HistogramConfig{Source: coverage.FromRef, Lo: -1000, Hi: 1000, Bins: 2000, Replicates: replicates})
+		require.NoError(t, err)
+		require.NoError(t, h.Add(coverage.Batch{Prompt: []uint64{1, 2, 3}, LogP: []float64{0, -2, 1}, LogRef: make([]float64, 3)}))
+		for _, p := range h.Profile() {
+			want := 0.0
+			for _, l := range []float64{0, -2, 1} {
+				if l >= p.LogN {
+					want += math.Exp(l) / 3
+				}
+			}
+			assert.InDelta(t, want, p.P, 1e-15, "at %v", p.LogN)
+			assert.Equal(t, replicates == 0, math.IsNaN(p.Hi), "at %v", p.LogN)
+		}
+	}
+}

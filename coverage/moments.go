@@ -32,7 +32,8 @@ type MomentsConfig struct {
 //
 // An estimate is as good as the tail of its weights: see [Pareto.Reliable]. Samples of π_ref
 // show nothing of the mass of π where π_ref = 0; one sample of π that falls there makes
-// every order α ≥ 1 infinite.
+// every order α ≥ 1 infinite. Beside the largest term of an order, terms below e^−708 of it are 0: a
+// replicate without that sample then has no moment, and neither has the interval a lower end.
 type Moments struct {
 	config  MomentsConfig
 	boot    bootstrap
@@ -235,8 +236,11 @@ func (m *Moments) Merge(o *Moments) {
 		if top != m.largest[k] {
 			f = math.Exp(top - m.largest[k])
 		}
-		m.sum[k] += f * o.sum[k]
-		floats.AddScaled(m.replicates(k), f, o.replicates(k))
+		m.sum[k] += float64(f * o.sum[k]) // rounded, for what raise scales is too: o.Merge(m) gives the same bits
+		mine := m.replicates(k)
+		for r, v := range o.replicates(k) {
+			mine[r] += float64(f * v)
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func renyi(alpha float64, logp, logq []float64) float64 {
 		}
 	}
 	if sum >= -0.5 && sum <= 1e300 {
-		return math.Log1p(sum) / t
+		return math.Log1p(sum)/t + 0 // never −0
 	}
 	// Far apart: the plain sum, its largest term taken out. Divided by |t|, exponents do
 	// not overflow however large α is.
