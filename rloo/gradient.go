@@ -15,8 +15,9 @@ import (
 // 5 and its practical algorithm). dst may be logp or ref.
 //
 // A log-ratio that is not finite is an error that names the field, index and value: a
-// sample to which the reference gives probability 0 makes the KL infinite. dst is then
-// unspecified. KL panics as [LeaveOneOut] does.
+// sample to which the reference gives probability 0 makes the KL infinite. So are
+// log-ratios whose differences overflow. dst is then unspecified. KL panics as
+// [LeaveOneOut] does.
 func KL(dst, logp, ref []float64, k int) error {
 	checkGroups(len(dst), k)
 	if len(logp) != len(dst) || len(ref) != len(dst) {
@@ -29,8 +30,7 @@ func KL(dst, logp, ref []float64, k int) error {
 		}
 		dst[i] = l
 	}
-	LeaveOneOut(dst, dst, k)
-	return nil
+	return finiteLeaveOneOut(dst, k)
 }
 
 // Reward stores in dst the weights that estimate the gradient, uphill, of the
@@ -59,11 +59,24 @@ func Reward(dst, reward, logp, ref []float64, beta float64, k int) error {
 			if err != nil {
 				return err
 			}
-			r -= beta * l
+			if r -= beta * l; !isFinite(r) {
+				return overflow("regularised reward", i, l)
+			}
 		}
 		dst[i] = r
 	}
-	LeaveOneOut(dst, dst, k)
+	return finiteLeaveOneOut(dst, k)
+}
+
+// finiteLeaveOneOut makes leave-one-out advantages of finite numbers in place, and checks that
+// they are finite, too.
+func finiteLeaveOneOut(v []float64, k int) error {
+	LeaveOneOut(v, v, k)
+	for i, a := range v {
+		if !isFinite(a) {
+			return fmt.Errorf("rloo: the advantage of sample %d overflows", i)
+		}
+	}
 	return nil
 }
 

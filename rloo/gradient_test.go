@@ -90,6 +90,17 @@ func TestGradientErrors(t *testing.T) {
 	}
 }
 
+// Weights that exceed every number are errors, and never NaN without one.
+func TestGradientOverflow(t *testing.T) {
+	dst, zero := make([]float64, 4), make([]float64, 4)
+	far := []float64{-1, -1.5e308, -1.5e308, -1}
+	assert.EqualError(t, rloo.KL(dst, far, []float64{-1.5e308, -1, -1, -1.5e308}, 2), "rloo: the advantage of sample 0 overflows")
+	assert.EqualError(t, rloo.KL(dst, []float64{-1, -2, -1.5e308, -1}, []float64{-1, -1, -1, -1.5e308}, 2), "rloo: the advantage of sample 2 overflows")
+	assert.EqualError(t, rloo.Reward(dst, zero, []float64{-1, -1, -3, -1}, []float64{-1, -1, -1, -1}, 1e308, 2),
+		"rloo: regularised reward[2] overflows at a log-ratio of -2")
+	assert.EqualError(t, rloo.Reward(dst, []float64{-1e308, 1e308, 0, 0}, nil, nil, 0, 2), "rloo: the advantage of sample 0 overflows")
+}
+
 func TestGradientPanics(t *testing.T) {
 	reward, logp, ref := randomSamples(6)
 	dst := make([]float64, 6)
