@@ -60,13 +60,16 @@ var _ policy.Generator = (*Ancestral)(nil)
 //
 // Errors: a field out of range, whatever the Decoder returns, and logits that are no
 // distribution, named by prompt, sample and token. dst is then unspecified. Generate
-// panics if len(ids) ≠ len(prompts) or k < 1.
+// panics if len(ids) ≠ len(prompts) or k < 1, and without a Decoder.
 func (a *Ancestral) Generate(ctx context.Context, dst *policy.Rollout, prompts [][]int32, ids []uint64, k int, key policy.Key) error {
 	if len(ids) != len(prompts) {
 		panic("sampler: ids not as many as prompts")
 	}
 	if k < 1 {
 		panic("sampler: k < 1")
+	}
+	if a.Decoder == nil {
+		panic("sampler: Ancestral without Decoder")
 	}
 	if err := a.check(); err != nil {
 		return err

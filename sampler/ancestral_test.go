@@ -287,6 +287,9 @@ func TestErrors(t *testing.T) {
 	a := sampler.NewAncestral(&fake{vocab: 4, logits: uneven}, -1, 5)
 	assert.Panics(t, func() { _ = a.Generate(ctx, &policy.Rollout{}, [][]int32{{0}}, nil, 1, policy.Key{}) })
 	assert.Panics(t, func() { _ = a.Generate(ctx, &policy.Rollout{}, nil, nil, 0, policy.Key{}) })
+	assert.PanicsWithValue(t, "sampler: Ancestral without Decoder", func() {
+		_ = (&sampler.Ancestral{}).Generate(ctx, &policy.Rollout{}, nil, nil, 1, policy.Key{})
+	})
 }
 
 func TestCancellation(t *testing.T) {

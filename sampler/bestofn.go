@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/prefgrad/prefgrad/rloo"
 )
 
 // BestOfNKL returns log n − (n−1)/n, n ≥ 1: the divergence KL(best of n‖reference), in nats,
@@ -63,8 +65,9 @@ func bisect(lo, hi float64, below func(float64) bool) float64 {
 // It is the divergence between distributions on the draws that were made: it cannot exceed
 // log k, and is too small where π is narrow compared to that, β so too small.
 //
-// Errors: a kl that is not positive or that no β reaches; a reward that is not finite. It
-// panics if k < 2 or len(reward) is not a multiple of it.
+// Errors: a kl that is not positive or that no β reaches; a reward that is not finite, and
+// rewards of a prompt whose differences overflow. It panics if k < 2 or len(reward) is not a
+// multiple of it.
 func BetaForKL(reward []float64, k int, kl float64) (float64, error) {
 	if k < 2 || len(reward)%k != 0 {
 		panic("sampler: k < 2, or rewards that are not a multiple of k")
@@ -78,7 +81,9 @@ func BetaForKL(reward []float64, k int, kl float64) (float64, error) {
 			}
 		}
 		top := slices.Max(group)
-		spread = max(spread, top-slices.Min(group))
+		if spread = max(spread, top-slices.Min(group)); math.IsInf(spread*float64(k), 1) {
+			return 0, fmt.Errorf("sampler: rewards from %v to %v, whose differences overflow", slices.Min(group), top)
+		}
 		ties := 0
 		for _, r := range group {
 			if r == top {
@@ -107,18 +112,40 @@ func BetaForKL(reward []float64, k int, kl float64) (float64, error) {
 func tiltedKL(reward []float64, k int, beta float64) float64 {
 	total := 0.0
 	for g := 0; g < len(reward); g += k {
-		top := slices.Max(reward[g : g+k])
-		sum, mean := 0.0, 0.0
-		for _, r := range reward[g : g+k] {
-			d := (r - top) / beta
-			if w := math.Exp(d); w > 0 {
-				sum += w
-				mean += w * d
-			}
+		group := reward[g : g+k]
+		first, sum := group[0], 0.0
+		for _, r := range group {
+			sum += r - first
 		}
-		total += mean/sum - math.Log(sum/float64(k))
+		total += tilted(group, first+sum/float64(k), beta)
 	}
 	return total * float64(k) / float64(len(reward))
+}
+
+// tilted returns log k − H(w) = E_w[d] − log E_u[e^d] for w = softmax(d), d = (r − mean)/β, and
+// u uniform. Where all d are small both terms are of order d², which has to be seen: with
+// E_u[d] = 0 they are E_u[d·(e^d−1)]/E_u[e^d] and log(1 + E_u[e^d−1−d]).
+func tilted(reward []float64, mean, beta float64) float64 {
+	top, least := slices.Max(reward), slices.Min(reward)
+	n := float64(len(reward))
+	if top-least < beta {
+		first, second := 0.0, 0.0
+		for _, r := range reward {
+			d := (r - mean) / beta
+			first += d * math.Expm1(d)
+			second += rloo.K3.At(-d)
+		}
+		return first/(n+second) - math.Log1p(second/n)
+	}
+	sum, weighted := 0.0, 0.0
+	for _, r := range reward {
+		d := (r - top) / beta
+		if w := math.Exp(d); w > 0 {
+			sum += w
+			weighted += w * d
+		}
+	}
+	return weighted/sum - math.Log(sum/n)
 }
 
 // BestOfNWeights stores in dst the weights that make of draws from the reference an

@@ -78,6 +78,15 @@ func TestBetaForKL(t *testing.T) {
 	got, err = sampler.BetaForKL([]float64{0, 1}, 2, math.Nextafter(math.Log(2), 0))
 	require.NoError(t, err)
 	assert.InDelta(t, 1.0/40, got, 0.01)
+	// Small divergences, where KL = Var(r)/(2β²)·(1 + O(1/β)) is the difference of nearly equal
+	// numbers.
+	for _, kl := range []float64{1e-12, 1e-18, 1e-100, 1e-300} {
+		got, err = sampler.BetaForKL([]float64{1e3, 1e3 + 1, 1e3 + 1, 1e3 + 2}, 4, kl)
+		require.NoError(t, err)
+		assert.InEpsilon(t, math.Sqrt(0.25/kl), got, 1e-11)
+	}
+	_, err = sampler.BetaForKL([]float64{-1e308, 1e308}, 2, 0.1)
+	assert.EqualError(t, err, "sampler: rewards from -1e+308 to 1e+308, whose differences overflow")
 	for _, kl := range []float64{0, -1, nan} {
 		_, err = sampler.BetaForKL([]float64{0, 1}, 2, kl)
 		assert.Error(t, err)

@@ -34,7 +34,7 @@ type Importance struct {
 type ImportanceStats struct {
 	N       int     // weights
 	ESS     float64 // (Σρ)²/Σρ² before bounds, in [1, N]; 0 if all ρ are 0
-	LogMean float64 // log (1/N)·Σρ before bounds; its expectation is 0 for proper ratios
+	LogMean float64 // log (1/N)·Σρ before bounds, NaN for N = 0; E[Σρ/N] is 1 for proper ratios
 	Below   int     // weights that Min changed
 	Above   int     // weights that Max changed
 }
@@ -66,6 +66,9 @@ func (c Importance) Tokens(dst, target, behaviour []float64, t policy.Tokens) (I
 		}
 	}
 	stats, err := c.Weights(dst[:n], dst[:n])
+	if over, ok := err.(*overflowError); ok {
+		over.index = position(t, over.index)
+	}
 	for i := t.Len() - 1; i >= 0; i-- {
 		lo, hi := t.Reply(i)
 		for p := hi - 1; p >= t.Begin[i]; p-- {
@@ -142,10 +145,37 @@ func (c Importance) Weights(dst, logRatio []float64) (ImportanceStats, error) {
 	}
 	for i, l := range dst {
 		if dst[i] = math.Exp(l - norm); math.IsInf(dst[i], 1) {
-			return s, fmt.Errorf("sampler: weight %d is e^%v, which overflows without Max or SelfNormalise", i, l)
+			return s, &overflowError{i, l}
 		}
 	}
 	return s, nil
+}
+
+// overflowError says that a weight exceeds every number.
+type overflowError struct {
+	index int
+	log   float64
+}
+
+func (e *overflowError) Error() string {
+	return fmt.Sprintf("sampler: weight %d is e^%v, which overflows without Max or SelfNormalise", e.index, e.log)
+}
+
+// position returns where the n-th reply token of t that counts stands.
+func position(t policy.Tokens, n int) int {
+	for i := range t.Len() {
+		lo, hi := t.Reply(i)
+		for p := lo; p < hi; p++ {
+			if !t.Counts(p) {
+				continue
+			}
+			if n == 0 {
+				return p
+			}
+			n--
+		}
+	}
+	panic("sampler: no such token")
 }
 
 // bounds returns the logarithms of Min and Max.

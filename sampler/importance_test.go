@@ -109,6 +109,9 @@ func TestImportanceOfTokens(t *testing.T) {
 		_, err = sampler.Importance{}.Sequences(seq, target, bad, b)
 		assert.EqualError(t, err, "sampler: behaviour[4] = "+message+", must be finite")
 	}
+	target[4] = 2000
+	_, err = sampler.Importance{}.Tokens(dst, target, behaviour, b)
+	assert.EqualError(t, err, "sampler: weight 4 is e^2001, which overflows without Max or SelfNormalise", "the position, not the count")
 	target[5] = nan
 	_, err = sampler.Importance{}.Tokens(dst, target, behaviour, b)
 	assert.EqualError(t, err, "sampler: target[5] = NaN")
