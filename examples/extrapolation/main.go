@@ -8,8 +8,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 
 	"github.com/prefgrad/prefgrad/examples/internal/command"
@@ -30,21 +28,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if c.Out != "" {
-		paths, err := r.plots(c.Out)
-		if err != nil {
-			return err
-		}
-		for _, p := range paths {
-			fmt.Fprintln(stderr, "wrote", p)
-		}
-	}
-	if c.JSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", " ")
-		return e.Encode(r)
-	}
-	return r.table(stdout)
+	return command.Show(r, c.Out, c.JSON, stdout, stderr)
 }
 
 // experiment runs all three parts.

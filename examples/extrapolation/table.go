@@ -11,9 +11,9 @@ import (
 	"github.com/prefgrad/prefgrad/internal/jsonnum"
 )
 
-// table prints everything but the traces. Stats are as in all reports of these examples:
+// Table prints everything but the traces. Stats are as in all reports of these examples:
 // median [min, max]  mean ± standard deviation.
-func (r *result) table(w io.Writer) error {
+func (r *result) Table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, part := range []struct {
 		head string
@@ -63,8 +63,8 @@ func small(x *jsonnum.Float) string {
 	return fmt.Sprintf("%.1e", *x)
 }
 
-// plots writes all figures into dir.
-func (r *result) plots(dir string) ([]string, error) {
+// Plots writes all figures into dir.
+func (r *result) Plots(dir string) ([]string, error) {
 	var paths []string
 	path := func(name string) string {
 		paths = append(paths, filepath.Join(dir, name))

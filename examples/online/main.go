@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/prefgrad/prefgrad/examples/internal/command"
+	"github.com/prefgrad/prefgrad/examples/internal/report"
 )
 
 func main() { command.Main("online", run) }
@@ -25,21 +26,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if c.Out != "" {
-		paths, err := plots(r, c)
-		if err != nil {
-			return err
-		}
-		for _, p := range paths {
-			fmt.Fprintln(stderr, "wrote", p)
-		}
-	}
-	if c.JSON {
-		return r.JSON(stdout)
-	}
-	if err := r.Table(stdout); err != nil {
+	return command.Show(shown{r, c}, c.Out, c.JSON, stdout, stderr)
+}
+
+// shown is the report with plots and a table that count responses.
+type shown struct {
+	*report.Report
+	config *config
+}
+
+// Table prints the report's table, and what it is of.
+func (s shown) Table(w io.Writer) error {
+	if err := s.Report.Table(w); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "Each method but dpo has drawn %d responses. Exact quantities on held-out prompts, by the true reward.\n", c.Samples)
+	_, err := fmt.Fprintf(w, "Each method but dpo has drawn %d responses. Exact quantities on held-out prompts, by the true reward.\n", s.config.Samples)
 	return err
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/prefgrad/prefgrad/examples/internal/report"
 )
 
-// plots draws KL and reward against the number of responses drawn, for each signal.
-func plots(r *report.Report, c *config) (paths []string, err error) {
+// Plots draws KL and reward against the number of responses drawn, for each signal.
+func (s shown) Plots(dir string) (paths []string, err error) {
 	for _, signal := range []string{learned, exact} {
 		for _, f := range []struct {
 			file, title, y string
@@ -16,9 +16,9 @@ func plots(r *report.Report, c *config) (paths []string, err error) {
 			{"kl-" + signal + ".svg", "KL(π‖π_ref)", "nats", func(t *report.Trace) *report.Stat { return t.KL }},
 			{"reward-" + signal + ".svg", "Reward gained", "reward over π_ref", func(t *report.Trace) *report.Stat { return t.Reward }},
 		} {
-			path := filepath.Join(c.Out, f.file)
-			curves := c.curves(r, signal, f.stat)
-			if err := report.PlotOver(path, f.title+" with the "+signal+" reward", "responses drawn", f.y, len(r.Seeds), curves); err != nil {
+			path := filepath.Join(dir, f.file)
+			curves := s.config.curves(s.Report, signal, f.stat)
+			if err := report.PlotOver(path, f.title+" with the "+signal+" reward", "responses drawn", f.y, len(s.Seeds), curves); err != nil {
 				return paths, err
 			}
 			paths = append(paths, path)

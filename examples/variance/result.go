@@ -49,8 +49,8 @@ func figures(bias, trace, scale float64) moments {
 	}
 }
 
-// table prints a row for each estimator and k.
-func (r *result) table(w io.Writer) error {
+// Table prints a row for each estimator and k.
+func (r *result) Table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, g := range r.Targets {
 		fmt.Fprintf(t, "Gradient of the %s, of length %.4f\n\nestimator\tk\tbias\tmeasured\t±\tsd\tmeasured\terror\tcosine\n", g.Name, g.Norm)
@@ -63,8 +63,8 @@ func (r *result) table(w io.Writer) error {
 	return t.Flush()
 }
 
-// plots writes bias and standard deviation over k for each gradient.
-func (r *result) plots(dir string) ([]string, error) {
+// Plots writes bias and standard deviation over k for each gradient.
+func (r *result) Plots(dir string) ([]string, error) {
 	var paths []string
 	for _, g := range r.Targets {
 		for _, q := range []struct {

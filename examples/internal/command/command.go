@@ -1,9 +1,10 @@
 // Package command holds what the example programs share: how they end, how they check their
-// flags, and how they show a report.
+// flags, and how they show a result.
 package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-
-	"github.com/prefgrad/prefgrad/examples/internal/report"
 )
 
 // ErrUsage says that the arguments were wrong and that the user has been told.
@@ -108,9 +107,17 @@ func Files(checkpoints, out, run string) (checkpoint, metrics string) {
 	return "", ""
 }
 
-// Show writes a report's plots into dir, unless that is "", and prints the report as a table
-// or as one JSON object.
-func Show(r *report.Report, dir string, asJSON bool, stdout, stderr io.Writer) error {
+// Result is what a program has to show.
+type Result interface {
+	// Plots writes plots into a folder and returns their paths.
+	Plots(dir string) ([]string, error)
+	// Table prints tables.
+	Table(w io.Writer) error
+}
+
+// Show writes a result's plots into dir, unless that is "", and prints it as tables or as one
+// JSON object.
+func Show(r Result, dir string, asJSON bool, stdout, stderr io.Writer) error {
 	if dir != "" {
 		paths, err := r.Plots(dir)
 		if err != nil {
@@ -121,7 +128,9 @@ func Show(r *report.Report, dir string, asJSON bool, stdout, stderr io.Writer) e
 		}
 	}
 	if asJSON {
-		return r.JSON(stdout)
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", " ")
+		return e.Encode(r)
 	}
 	return r.Table(stdout)
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -74,13 +73,6 @@ type RewardModel struct {
 	Accuracy   jsonnum.Float `json:"heldout_accuracy"`
 	Lo         jsonnum.Float `json:"lo"` // 95% interval (Wilson)
 	Hi         jsonnum.Float `json:"hi"`
-}
-
-// JSON writes the report as one object.
-func (r *Report) JSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(r)
 }
 
 // columns are the quantities of the table in order, with their headings.

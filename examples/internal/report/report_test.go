@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -76,7 +78,7 @@ func example(seeds int) *report.Report {
 func TestJSON(t *testing.T) {
 	r := example(2)
 	var b bytes.Buffer
-	require.NoError(t, r.JSON(&b))
+	require.NoError(t, json.NewEncoder(&b).Encode(r))
 	d := json.NewDecoder(&b)
 	var got map[string]any
 	require.NoError(t, d.Decode(&got))
@@ -109,7 +111,7 @@ func TestJSON(t *testing.T) {
 		Methods: []report.Method{{Name: "dpo", Size: "small", Final: report.Final{Perplexity: report.NewStat([]float64{80}, nil),
 			WinrateChosen: report.NewStat([]float64{0.25}, []float64{0.01}), WinrateLengthControlled: report.NewStat([]float64{0.5}, nil), Length: report.NewStat([]float64{20}, nil)}}}}
 	b.Reset()
-	require.NoError(t, r.JSON(&b))
+	require.NoError(t, json.NewEncoder(&b).Encode(r))
 	require.NoError(t, json.Unmarshal(b.Bytes(), &got))
 	assert.Equal(t, map[string]any{"read": 5., "skipped": 2., "reasons": map[string]any{"blank reply": 2.}}, got["data"])
 	text := got["methods"].([]any)[0].(map[string]any)
@@ -183,6 +185,12 @@ func texts(t *testing.T, path string) []string {
 	}
 }
 
+func number(t *testing.T, b []byte) float64 {
+	x, err := strconv.ParseFloat(string(b), 64)
+	require.NoError(t, err)
+	return x
+}
+
 func TestPlots(t *testing.T) {
 	for _, seeds := range []int{1, 3} {
 		r, dir := example(seeds), t.TempDir()
@@ -194,6 +202,15 @@ func TestPlots(t *testing.T) {
 			assert.Contains(t, words, "dpo")
 			assert.Contains(t, words, "updates")
 			assert.Equal(t, seeds > 1, strings.Contains(words, "3 seeds"), words)
+			b, err := os.ReadFile(p)
+			require.NoError(t, err)
+			legend := regexp.MustCompile(`<text x="([\d.]+)"[^>]*>dpo<`).FindSubmatch(b)
+			require.NotNil(t, legend)
+			for _, band := range regexp.MustCompile(`<path d="([^"]*)" style="[^"]*fill-opacity`).FindAllSubmatch(b, -1) {
+				for _, point := range regexp.MustCompile(`[ML]([\d.]+),`).FindAllSubmatch(band[1], -1) {
+					assert.Less(t, number(t, point[1]), number(t, legend[1]), "the legend of %s covers a curve", p)
+				}
+			}
 		}
 	}
 	r, dir := example(2), t.TempDir()
