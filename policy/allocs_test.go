@@ -23,6 +23,10 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	xs := append(repeat(denseCandidates(g, 3, 16, 4), 2), sparse[0], sparse[1])
 	ys := make([]int, len(xs))
 	t.Run("LogLinear", func(t *testing.T) { noAllocs(t, logLinear(), xs, ys) })
+	t.Run("pieces", func(t *testing.T) { // a batch that several processors would share
+		xs := denseCandidates(g, 200, 16, 40)
+		noAllocs(t, policy.NewLogLinear(40), xs, make([]int, len(xs)))
+	})
 	t.Run("Tabular", func(t *testing.T) { noAllocs(t, tabular(), []int{0, 0, 1}, []int{1, 2, 0}) })
 	t.Run("Mixture", func(t *testing.T) {
 		m, err := policy.GeometricMixture[int](tabular(), tabular().Freeze(), 0.5)

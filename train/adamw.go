@@ -56,12 +56,16 @@ func (o *AdamW) Update(ctx context.Context, lr, scale, maxNorm float64) (float64
 		return norm, err
 	}
 	o.t++
-	c1, c2 := 1-math.Pow(o.Beta1, o.t), 1-math.Pow(o.Beta2, o.t)
+	decay := 1 - lr*o.WeightDecay
+	rate, spread := lr/(1-math.Pow(o.Beta1, o.t)), 1/(1-math.Pow(o.Beta2, o.t))
+	b1, b2, n1, n2, eps := o.Beta1, o.Beta2, 1-o.Beta1, 1-o.Beta2, o.Epsilon
+	m, v, theta := o.m[:len(grad)], o.v[:len(grad)], theta[:len(grad)]
 	for i, g := range grad {
 		g *= scale
-		o.m[i] = o.Beta1*o.m[i] + (1-o.Beta1)*g
-		o.v[i] = o.Beta2*o.v[i] + (1-o.Beta2)*g*g
-		theta[i] = theta[i]*(1-lr*o.WeightDecay) - lr*(o.m[i]/c1)/(math.Sqrt(o.v[i]/c2)+o.Epsilon)
+		mi := b1*m[i] + n1*g
+		vi := b2*v[i] + n2*g*g
+		m[i], v[i] = mi, vi
+		theta[i] = theta[i]*decay - rate*mi/(math.Sqrt(vi*spread)+eps)
 	}
 	clear(grad)
 	return norm, nil
