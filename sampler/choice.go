@@ -114,11 +114,8 @@ func (c *Choice) Pairs(dst *loss.Pairs, logp, ref []float64, length []int) {
 }
 
 // Margins stores the difference in reward of each pair in dst.Margin: [loss.ODPO] asks for
-// at least that much, and [loss.Contrast] with a [loss.LogRatio], a [loss.Squared] link of
-// target 0, Beta = 1/η and the policy before the step as reference is REBEL (Gao et al.
-// 2024, arXiv:2404.16767),
-//
-//	((1/η)·(ℓ(y⁺) − ℓ(y⁻)) − (r⁺ − r⁻))²
+// at least that much, and [loss.REBEL], with the policy before the step as reference, regresses
+// onto it.
 func (c *Choice) Margins(dst *loss.Pairs, reward []float64) {
 	dst.Margin = resize(dst.Margin, len(c.Chosen))
 	for i := range dst.Margin {

@@ -94,7 +94,7 @@ func TestPairsForLosses(t *testing.T) {
 	c.Margins(&b, reward)
 	assert.Equal(t, []float64{3, 1}, b.Margin)
 	const eta = 0.25
-	_, err = loss.Contrast{Score: loss.LogRatio{}, Link: loss.Squared{}, Beta: 1 / eta}.Eval(out, b)
+	_, err = loss.REBEL{Eta: eta}.Eval(out, b)
 	require.NoError(t, err)
 	for i, h := range []float64{0.5 - 1, -1 - 0.5} {
 		d := h/eta - b.Margin[i]

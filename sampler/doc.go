@@ -53,9 +53,11 @@
 //	            k from π                   Score                      Choice.BestWorst, Pairs            loss.DPO
 //	XPO         one from π, one from π_ref Compare                    Choice.Judged, Pairs               loss.DPO, loss.XPO
 //	RSO         many from π_ref            Score, Rejection           Choice.Successive, Pairs           loss.RSO
-//	REBEL       two from π                 Score                      Choice.Successive, Pairs, Margins  loss.Contrast
+//	REBEL       two from π                 Score                      Choice.Successive, Pairs, Margins  loss.REBEL
 //	SPPO        k from π                   Preferences                Groups.KWise                       loss.SPPOKWise
 //	Nash-MD     k from π, k from Mixture   Compare                    Groups.Samples                     loss.RLHF
+//	RLOO        k from π                   Score                      Groups.Samples                     loss.RLHF
+//	GRPO, PPO   k replies from a Generator Score, rloo.Advantage      Rollouts, rloo.Spread              loss.GRPO, …
 //
 // A [Scorer] rates, a [Judge] compares; [BothOrders] swaps the replies to cancel a
 // preference for the first place. What they cannot answer is NaN from there on and never

@@ -101,7 +101,7 @@ func ExampleChoice() {
 	var pairs loss.Pairs
 	c.Pairs(&pairs, []float64{-1, -2, -3, -4}, []float64{-1, -2, -3, -4}, nil)
 	c.Margins(&pairs, reward)
-	total, err := loss.Contrast{Score: loss.LogRatio{}, Link: loss.Squared{}, Beta: 1}.Eval(loss.PairsOut{}, pairs)
+	total, err := loss.REBEL{Eta: 1}.Eval(loss.PairsOut{}, pairs)
 	if err != nil {
 		fmt.Println(err)
 		return
