@@ -74,12 +74,12 @@ func logBallKL(c, logq float64) (value, slope float64) {
 	case u < 1e-300:
 		kappa = u / 2
 	case !math.IsInf(d, -1):
-		kappa = (1 - u) * expm1MinusX(-d) / u
+		kappa = (1 - u) * num.Excess(-d) / u
 		if u > 0.5 {
 			kappa = 1 + math.Exp(d)*d/u
 		}
 	}
-	k := expm1MinusX(-c) + rise*kappa
+	k := num.Excess(-c) + rise*kappa
 	return c + math.Log(k), (c - d) / k
 }
 
@@ -117,7 +117,7 @@ func lambertBall(loga float64) float64 {
 		c = s - s*s/3
 	}
 	for range 100 {
-		g := expm1MinusX(-c)
+		g := num.Excess(-c)
 		step := (loga - c - math.Log(g)) * g / c
 		if c += step; math.Abs(step) <= 1e-9*c { // its error is the square of that
 			break

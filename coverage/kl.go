@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/prefgrad/prefgrad/internal/elem"
-
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
+	"github.com/prefgrad/prefgrad/internal/num"
 	"github.com/prefgrad/prefgrad/internal/record"
 )
 
@@ -31,25 +31,12 @@ func KL(logp, logq []float64) float64 {
 		case math.IsInf(l, 1):
 			sum += l
 		case math.Abs(l) < 1:
-			sum += p * expm1MinusX(-l)
+			sum += p * num.Excess(-l)
 		default:
 			sum += p*l + (q - p)
 		}
 	}
 	return sum
-}
-
-// expm1MinusX returns eˣ − 1 − x without cancellation.
-func expm1MinusX(x float64) float64 {
-	if math.Abs(x) > 0.1 {
-		return math.Expm1(x) - x
-	}
-	// x²/2·(1 + x/3·(1 + x/4·(1 + …))), to the last bit for |x| ≤ 0.1.
-	s := 1.0
-	for n := 12; n > 2; n-- {
-		s = 1 + s*x/float64(n)
-	}
-	return x * x / 2 * s
 }
 
 // Estimate is a mean with its standard error.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/prefgrad/prefgrad/internal/num"
 	"github.com/prefgrad/prefgrad/internal/record"
 )
 
@@ -77,7 +78,7 @@ func klTerms(logw, logref, l float64) (k1, k3 float64) {
 	case math.IsInf(l, 1):
 		return l, l
 	case math.Abs(l) < 1:
-		return w * l, w * expm1MinusX(-l)
+		return w * l, w * num.Excess(-l)
 	}
 	return w * l, math.Exp(logref) + w*(l-1)
 }

@@ -1,6 +1,10 @@
 package coverage
 
-import "math"
+import (
+	"math"
+
+	"github.com/prefgrad/prefgrad/internal/num"
+)
 
 // Renyi returns the Rényi divergence of order α ∈ [0, ∞] in nats, of distributions over
 // the same responses given by their log-probabilities:
@@ -63,9 +67,9 @@ func renyi(alpha float64, logp, logq []float64) float64 {
 			}
 			sum -= alpha * p
 		case l < -1: // here g(−ℓ) can overflow, p·g(−ℓ) cannot
-			sum += p*expm1MinusX(t*l) + t*(q-p+p*l)
+			sum += p*num.Excess(t*l) + t*(q-p+p*l)
 		default:
-			sum += p * (expm1MinusX(t*l) + t*expm1MinusX(-l))
+			sum += p * (num.Excess(t*l) + t*num.Excess(-l))
 		}
 	}
 	if sum >= -0.5 && sum <= 1e300 {
