@@ -24,8 +24,8 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	ys := make([]int, len(xs))
 	t.Run("LogLinear", func(t *testing.T) { noAllocs(t, logLinear(), xs, ys) })
 	t.Run("pieces", func(t *testing.T) { // a batch that several processors would share
-		xs := denseCandidates(g, 200, 16, 40)
-		noAllocs(t, policy.NewLogLinear(40), xs, make([]int, len(xs)))
+		xs := denseCandidates(g, 200, 16, 400)
+		noAllocs(t, policy.NewLogLinear(400), xs, make([]int, len(xs)))
 	})
 	t.Run("Tabular", func(t *testing.T) { noAllocs(t, tabular(), []int{0, 0, 1}, []int{1, 2, 0}) })
 	t.Run("Mixture", func(t *testing.T) {

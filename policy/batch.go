@@ -82,16 +82,16 @@ func (b *batch[X]) lay(xs []X, each, remember bool) {
 
 const (
 	workOfResponse = 32      // that its exponential is worth
-	pieceWork      = 1 << 15 // at least, of a piece: a few microseconds
-	sharing        = 4       // pieces make it worth to wake another processor
+	pieceWork      = 1 << 16 // of a piece, at least: about 10 µs
+	sharedWork     = 1 << 20 // is worth to wake another processor, which can take 50 µs
 )
 
 // pieces returns the number of pieces for an amount of work, at most limit.
 func pieces(work, limit int) int {
-	if n := min(work/pieceWork, limit); n >= sharing {
-		return n
+	if work < sharedWork {
+		return 1
 	}
-	return 1
+	return max(1, min(work/pieceWork, limit))
 }
 
 // do calls work for n pieces of the batch, and returns what failed in the order of the batch.

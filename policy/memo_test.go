@@ -82,9 +82,9 @@ func TestMemoIsNotSeen(t *testing.T) {
 // several goroutines at once.
 func TestProcessorsAreNotSeen(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	xs := denseCandidates(rand.New(rand.NewPCG(5, 5)), 300, 16, 40)
+	xs := denseCandidates(rand.New(rand.NewPCG(5, 5)), 300, 16, 240)
 	run := func() []float64 {
-		p := policy.NewLogLinear(40)
+		p := policy.NewLogLinear(240)
 		pass := p.NewPass()
 		var out []float64
 		for s := range 3 {
@@ -97,7 +97,7 @@ func TestProcessorsAreNotSeen(t *testing.T) {
 		runtime.GOMAXPROCS(procs)
 		require.Equal(t, want, run(), "%d processors", procs)
 	}
-	p := policy.NewLogLinear(40)
+	p := policy.NewLogLinear(240)
 	logp := make([][]float64, 4)
 	var all sync.WaitGroup
 	for i := range logp {
