@@ -103,4 +103,6 @@
 // advantages are formed within groups; those that look at the whole batch say so. Groups are
 // never split. Ragged groups weigh prompts by their samples; to weigh prompts alike, multiply
 // by n/(prompts·k) for each group of k.
+//
+// docs/online.md says which of them is for which situation, and what goes wrong.
 package rloo
