@@ -7,7 +7,7 @@ package loss
 // (Gao et al. 2025, arXiv:2511.20347), in which a smooth gate takes the place of [PPO]'s
 // clipping: a token's derivative −A·4σ(1−σ)·ρ is −A at ρ = 1 and fades on both sides.
 // Sum/Sequences is the paper's objective. Nothing is clipped, so nothing is counted as such.
-// The value has an offset of 2A/τ − A against that of PPO at ρ = 1.
+// The value has an offset of A − 2A/τ against that of PPO at ρ = 1.
 //
 // TauPos and TauNeg are positive, 1 and 1.05 in the paper: a larger one fades sooner. It uses
 // Advantage, Old and Weight of [Rollouts].

@@ -80,7 +80,10 @@ func main() {
 	_, err = conf.Check("github.com/prefgrad/prefgrad/loss", m.fset, trees, m.info)
 	check(err)
 
-	files := flag.Args()
+	var files []string
+	for _, f := range flag.Args() {
+		files = append(files, filepath.Join("loss", filepath.Base(f)))
+	}
 	if len(files) == 0 {
 		for _, f := range all {
 			if names[f] != nil && !skipped[filepath.Base(f)] {
