@@ -45,7 +45,7 @@ func BenchmarkModel(b *testing.B) {
 				for b.Loop() {
 					f()
 				}
-				b.ReportMetric(replies*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/(replies*float64(b.N)), "ns/token")
 			})
 		}
 		all := newStats(len(batch.IDs))

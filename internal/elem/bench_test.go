@@ -1,0 +1,48 @@
+package elem
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/prefgrad/prefgrad/internal/cpu"
+)
+
+// Benchmark measures each function with each set of instructions.
+func Benchmark(b *testing.B) {
+	defer func(best cpu.Level) { cpu.Best = best }(cpu.Best)
+	rng := rand.New(rand.NewPCG(1, 1))
+	numbers := func(n int) []float64 {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = rng.NormFloat64()
+		}
+		return x
+	}
+	measure := func(name string, n int, f func()) {
+		for _, l := range cpu.Levels() {
+			b.Run(fmt.Sprintf("%s/%v", name, l), func(b *testing.B) {
+				cpu.Best = l
+				b.ReportAllocs()
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/item")
+			})
+		}
+	}
+	for _, n := range []int{16, 2500} {
+		x, dst := numbers(n), make([]float64, n)
+		measure(fmt.Sprintf("Softmax/n=%d", n), n, func() { Softmax(dst, x) })
+		measure(fmt.Sprintf("LogSumExp/n=%d", n), n, func() { LogSumExp(x) })
+	}
+	for _, d := range []int{64, 1024} {
+		const rows = 16
+		theta, w, dst, grad := numbers(d), numbers(rows), make([]float64, rows), make([]float64, d)
+		x := make([]float32, rows*d)
+		measure(fmt.Sprintf("Mul/d=%d", d), rows*d, func() { Mul(dst, x, theta) })
+		measure(fmt.Sprintf("AddMulT/d=%d", d), rows*d, func() { AddMulT(grad, x, w) })
+	}
+	left, right, product := randomMatrix(rng, 32, 64), randomMatrix(rng, 64, 2500), randomMatrix(rng, 32, 2500)
+	measure("AddMatMul/32x64x2500", 32*64*2500, func() { AddMatMul(product, left, right) })
+}
