@@ -19,7 +19,7 @@ type Curve struct {
 }
 
 // PlotCurves writes an SVG file with the median of each curve and a band from its minimum to
-// its maximum over updates. The legend stands to the right of the curves.
+// its maximum over updates.
 func PlotCurves(path, title, y string, seeds int, curves []Curve) error {
 	return PlotOver(path, title, "updates", y, seeds, curves)
 }
@@ -30,10 +30,6 @@ func PlotOver(path, title, x, y string, seeds int, curves []Curve) error {
 	if err != nil {
 		return err
 	}
-	end := p.X.Max
-	p.X.Max *= 1.5
-	p.Legend.XOffs = 10.6 * vg.Centimeter
-	p.X.Tick.Marker = plot.TickerFunc(func(lo, hi float64) []plot.Tick { return plot.DefaultTicks{}.Ticks(lo, end) })
 	return save(p, path)
 }
 
@@ -98,7 +94,8 @@ func overSeeds(title string, seeds int) string {
 	return title
 }
 
-// bands draws the median of each curve with a band from its minimum to its maximum.
+// bands draws the median of each curve with a band from its minimum to its maximum, and the
+// legend to their right, where it covers none.
 func bands(title, x, y string, curves []Curve) (*plot.Plot, error) {
 	p := newPlot(title, x, y)
 	p.Legend.Left = true
@@ -131,5 +128,16 @@ func bands(title, x, y string, curves []Curve) (*plot.Plot, error) {
 		p.Add(area, line)
 		p.Legend.Add(curve.Name, line)
 	}
+	const inside = 15.2 * vg.Centimeter // between the axis of y and the right edge, about
+	var widest vg.Length
+	for _, curve := range curves {
+		widest = max(widest, p.Legend.TextStyle.Width(curve.Name))
+	}
+	const gap = 4 * vg.Millimeter
+	legend := p.Legend.ThumbnailWidth + widest*5/4 + gap // a reader's font may be wider
+	end := p.X.Max
+	p.X.Max = p.X.Min + (end-p.X.Min)*float64(inside/(inside-legend-gap))
+	p.Legend.XOffs = inside - legend
+	p.X.Tick.Marker = plot.TickerFunc(func(lo, hi float64) []plot.Tick { return plot.DefaultTicks{}.Ticks(lo, end) })
 	return p, nil
 }
