@@ -11,7 +11,7 @@
 // acts; nothing in the tree is touched.
 //
 // A change that is not noticed is printed as SURVIVED, with its place. Those that change no
-// result, or only its rounding, are listed in equivalent.txt with the reason.
+// result, or only its rounding or its time, are listed in equivalent.txt with the reason.
 package main
 
 import (
