@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -183,6 +185,12 @@ func texts(t *testing.T, path string) []string {
 	}
 }
 
+func number(t *testing.T, b []byte) float64 {
+	x, err := strconv.ParseFloat(string(b), 64)
+	require.NoError(t, err)
+	return x
+}
+
 func TestPlots(t *testing.T) {
 	for _, seeds := range []int{1, 3} {
 		r, dir := example(seeds), t.TempDir()
@@ -194,6 +202,15 @@ func TestPlots(t *testing.T) {
 			assert.Contains(t, words, "dpo")
 			assert.Contains(t, words, "updates")
 			assert.Equal(t, seeds > 1, strings.Contains(words, "3 seeds"), words)
+			b, err := os.ReadFile(p)
+			require.NoError(t, err)
+			legend := regexp.MustCompile(`<text x="([\d.]+)"[^>]*>dpo<`).FindSubmatch(b)
+			require.NotNil(t, legend)
+			for _, band := range regexp.MustCompile(`<path d="([^"]*)" style="[^"]*fill-opacity`).FindAllSubmatch(b, -1) {
+				for _, point := range regexp.MustCompile(`[ML]([\d.]+),`).FindAllSubmatch(band[1], -1) {
+					assert.Less(t, number(t, point[1]), number(t, legend[1]), "the legend of %s covers a curve", p)
+				}
+			}
 		}
 	}
 	r, dir := example(2), t.TempDir()
