@@ -137,8 +137,8 @@ func logprob(o options, rows, vocab int) []benchmark {
 	batch := logits.Batch{Logits: z, Labels: labels, Temperature: 1, Workers: o.threads}
 	out, w := logits.Stats{LogProb: make([]float64, rows)}, logits.Stats{LogProb: normal(rows, 0, 1)}
 	return []benchmark{
-		{fmt.Sprintf("logprob/fwd/V=%d", vocab), rows * vocab, func() error { return logits.Forward(out, batch) }},
-		{fmt.Sprintf("logprob/grad/V=%d", vocab), rows * vocab, func() error { return logits.Gradient(dz, out, w, batch) }},
+		{fmt.Sprintf("logprob/fwd/V=%d", vocab), rows * vocab, 4, func() error { return logits.Forward(out, batch) }},
+		{fmt.Sprintf("logprob/grad/V=%d", vocab), rows * vocab, 8, func() error { return logits.Gradient(dz, out, w, batch) }},
 	}
 }
 
@@ -146,7 +146,7 @@ func logprob(o options, rows, vocab int) []benchmark {
 func dpo(n int) benchmark {
 	b := loss.Pairs{Chosen: normal(n, -50, 3), Rejected: normal(n, -51, 3), RefChosen: normal(n, -52, 3), RefRejected: normal(n, -53, 3)}
 	out := loss.PairsOut{Chosen: make([]float64, n), Rejected: make([]float64, n)}
-	return benchmark{fmt.Sprintf("dpo/B=%d", n), n, func() error {
+	return benchmark{fmt.Sprintf("dpo/B=%d", n), n, 6 * 8, func() error {
 		_, err := loss.DPO{Beta: 0.1}.Eval(out, b)
 		return err
 	}}
@@ -154,7 +154,7 @@ func dpo(n int) benchmark {
 
 func leaveOneOut(prompts, k int) benchmark {
 	r, dst := normal(prompts*k, 0, 1), make([]float64, prompts*k)
-	return benchmark{fmt.Sprintf("rloo/N=%d/k=%d", prompts, k), prompts * k, func() error {
+	return benchmark{fmt.Sprintf("rloo/N=%d/k=%d", prompts, k), prompts * k, 2 * 8, func() error {
 		rloo.LeaveOneOut(dst, r, k)
 		return nil
 	}}
@@ -178,7 +178,7 @@ func studentT(n int) []float64 {
 func psis(n int) benchmark {
 	logw, dst := studentT(n), make([]float64, n)
 	var s coverage.PSIS
-	return benchmark{fmt.Sprintf("coverage/psis/S=%d", n), n, func() error {
+	return benchmark{fmt.Sprintf("coverage/psis/S=%d", n), n, 2 * 8, func() error {
 		_, err := s.Smooth(dst, logw)
 		return err
 	}}
@@ -191,7 +191,7 @@ func sample(vocab int) []benchmark {
 	var row sampler.Row
 	stream := rand.NewPCG(1, 1)
 	with := func(name string, ts ...sampler.Transform) benchmark {
-		return benchmark{fmt.Sprintf("sample/%s/V=%d", name, vocab), rows * vocab, func() error {
+		return benchmark{fmt.Sprintf("sample/%s/V=%d", name, vocab), rows * vocab, 4, func() error {
 			for i := range rows {
 				if err := row.Set(z[i*vocab:(i+1)*vocab], nil, ts...); err != nil {
 					return err

@@ -58,7 +58,7 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 	}
 	pass, adam := p.NewPass(), train.NewAdamW(p)
 	step := uint64(0)
-	return benchmark{fmt.Sprintf("loglinear/hypo/d=%d", dim), prompts, func() error {
+	return benchmark{fmt.Sprintf("loglinear/hypo/d=%d", dim), prompts, responses * dim * 4, func() error {
 		step++
 		if err := p.Sample(background, draws, candidates, ids, k, policy.Key{Seed: 1, Step: step}); err != nil {
 			return err

@@ -17,7 +17,7 @@ func jsonl(o options) ([]benchmark, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []benchmark{{"jsonl", len(text), func() error {
+	return []benchmark{{"jsonl", len(text), 1, func() error {
 		for _, err := range dataset.Read[dataset.Pair](bytes.NewReader(text), "bench") {
 			if err != nil {
 				return err

@@ -21,11 +21,13 @@ import (
 	"github.com/prefgrad/prefgrad/internal/cpu"
 )
 
-// benchmark is one case: call does all of the work once, on n items.
+// benchmark is one case: call does all of the work once, on n items, of which each takes so many bytes
+// of memory at least, read and written.
 type benchmark struct {
-	name string
-	n    int
-	call func() error
+	name  string
+	n     int
+	bytes int
+	call  func() error
 }
 
 // result is a line of output. The time is that of the fastest of several calls.

@@ -55,9 +55,10 @@ func statistics(o options, n int) (benchmark, error) {
 	if err != nil {
 		return benchmark{}, err
 	}
+	const bytes = 4 * 8 // prompt, two log-probabilities, a log-ratio
 	name := fmt.Sprintf("coverage/stats/S=%d", n)
 	if o.threads == 1 {
-		return benchmark{name, n, total.add}, nil
+		return benchmark{name, n, bytes, total.add}, nil
 	}
 	shards := make([]*shard, o.threads)
 	for i := range shards {
@@ -70,7 +71,7 @@ func statistics(o options, n int) (benchmark, error) {
 	}
 	var team num.Team
 	add := func(_, i int) error { return shards[i].add() }
-	return benchmark{name, n, func() error {
+	return benchmark{name, n, bytes, func() error {
 		if err := team.Run(background, o.threads, len(shards), add); err != nil {
 			return err
 		}
