@@ -10,7 +10,8 @@ type Coupled interface {
 	Coupled() bool
 }
 
-// IsCoupled reports whether objective implements [Coupled] and is coupled.
+// IsCoupled reports whether objective, or whatever else may see batches (a mask, an advantage of
+// rloo), implements [Coupled] and is coupled.
 func IsCoupled(objective any) bool {
 	c, ok := objective.(Coupled)
 	return ok && c.Coupled()

@@ -129,3 +129,6 @@ func (l line) rest(v float64) float64 {
 	}
 	return rest
 }
+
+// Coupled reports that the call has to see the whole step.
+func (ControlVariate) Coupled() bool { return true }

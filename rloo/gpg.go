@@ -43,3 +43,6 @@ func (GPG) Eval(dst, reward []float64, g Groups) (Signal, error) {
 	}
 	return s, nil
 }
+
+// Coupled reports that the call has to see the whole step.
+func (GPG) Coupled() bool { return true }

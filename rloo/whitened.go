@@ -43,3 +43,6 @@ func (a Whitened) Eval(dst, reward []float64, g Groups) (Signal, error) {
 	a.Std.standardise(dst, reward)
 	return s, nil
 }
+
+// Coupled reports that the call has to see the whole step.
+func (Whitened) Coupled() bool { return true }

@@ -137,7 +137,7 @@ func (t *PolicyGradient[X, Y]) check(b *Batch[X, Y]) error {
 	if err := checkWhole(b, t.Loss, loss.IsCoupled(t.Loss)); err != nil {
 		return err
 	}
-	return checkWhole(b, t.Advantage, wholeStep(t.Advantage))
+	return checkWhole(b, t.Advantage, loss.IsCoupled(t.Advantage))
 }
 
 // draw draws and rates replies and drops those without a reward.

@@ -123,16 +123,7 @@ func advantageOf[X, Y any](ctx context.Context, a rloo.Advantage, of func(contex
 	if a == nil {
 		return nil, errors.New("train: AdvantageOf has returned no Advantage")
 	}
-	return a, checkWhole(b, a, wholeStep(a))
-}
-
-// wholeStep reports whether an advantage depends on all groups of a step.
-func wholeStep(a rloo.Advantage) bool {
-	switch a.(type) {
-	case rloo.Whitened, rloo.GPG, rloo.ControlVariate:
-		return true
-	}
-	return loss.IsCoupled(a)
+	return a, checkWhole(b, a, loss.IsCoupled(a))
 }
 
 // rowErrorAt is rowError for the items at some of the places of a batch with per for each row.

@@ -175,7 +175,7 @@ func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
 	if err := checkWhole(b, t.Mask, loss.IsCoupled(t.Mask)); err != nil {
 		return err
 	}
-	return checkWhole(b, t.Advantage, wholeStep(t.Advantage))
+	return checkWhole(b, t.Advantage, loss.IsCoupled(t.Advantage))
 }
 
 // denominator returns what the loss of a step is divided by.
