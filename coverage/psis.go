@@ -45,8 +45,9 @@ type PSIS struct {
 // Smooth stores in dst the logarithms of smoothed weights that sum to 1, for the
 // log-weights logw, whose common offset does not matter. dst may be logw itself, or nil, if
 // only the fit is wanted. A weight may be 0 (−Inf); NaN, +Inf or no positive weight is an
-// error that leaves dst as it was. With K = +Inf weights are only normalised. It panics if
-// the lengths differ.
+// error that leaves dst as it was. With K = +Inf weights are only normalised. Importance of
+// package sampler takes what it stores for log-ratios, with SelfNormalise. It panics if the
+// lengths differ.
 //
 // The cut-off is the largest weight outside the T largest, but at least the smallest normal
 // float64 times the maximum; the tail is what lies strictly above it, and no smoothed weight

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prefgrad/prefgrad/coverage"
 	"github.com/prefgrad/prefgrad/internal/jsonnum"
+	"github.com/prefgrad/prefgrad/sampler"
 )
 
 // The numbers of arviz.psislw.
@@ -57,6 +58,20 @@ func logSumSquares(logw []float64) float64 {
 	twice := make([]float64, len(logw))
 	floats.AddScaled(twice, 2, logw)
 	return floats.LogSumExp(twice)
+}
+
+// Smoothed weights are log-ratios for sampler.Importance, which makes their mean 1.
+func TestPSISForSampler(t *testing.T) {
+	logw := logNormal(rand.New(rand.NewPCG(8, 1)), 500, 1.5)
+	smoothed, w := make([]float64, len(logw)), make([]float64, len(logw))
+	_, err := new(coverage.PSIS).Smooth(smoothed, logw)
+	require.NoError(t, err)
+	s, err := sampler.Importance{SelfNormalise: true}.Weights(w, smoothed)
+	require.NoError(t, err)
+	for i, v := range smoothed {
+		relative(t, 500*math.Exp(v), w[i], 1e-12, i)
+	}
+	relative(t, math.Exp(-logSumSquares(smoothed)), s.ESS, 1e-12)
 }
 
 func TestTailLen(t *testing.T) {
