@@ -104,12 +104,20 @@ func (l Layout) leaveOneOut(v []float64, g Groups) error {
 			longest = max(longest, hi-lo)
 		}
 		for t := range longest {
-			// Differences to one element, as in LeaveOneOut: equal ones give exactly 0.
-			base, sum := l.at(v, first, t), 0.0
-			for s := first + 1; s < end; s++ {
-				sum += l.at(v, s, t) - base
+			// Differences to one element, added up as in deviations: equal ones give exactly 0.
+			base, whole := l.at(v, first, t), (end-first)&^3
+			if m < 8 {
+				whole = 0
 			}
-			mean := sum / m
+			var sums [4]float64
+			for j := range end - first {
+				lane := j % 4
+				if j >= whole {
+					lane = 0
+				}
+				sums[lane] += l.at(v, first+j, t) - base
+			}
+			mean := ((sums[0] + sums[2]) + (sums[1] + sums[3])) / m
 			for s := first; s < end; s++ {
 				if lo, hi := l.reply(s); lo+t < hi {
 					v[lo+t] = (v[lo+t] - base - mean) * (m / (m - 1))

@@ -55,15 +55,35 @@ func deviations(dst, r []float64, k int, scale float64) {
 	for g := 0; g < len(r); g += k {
 		// Differences to the first element: a large common offset cancels before it
 		// can swallow digits, and equal elements give exactly 0.
-		first, sum := r[g], 0.0
-		for _, v := range r[g : g+k] {
-			sum += v - first
+		group, out := r[g:g+k], dst[g:g+k]
+		first, sum := group[0], 0.0
+		if k < 8 {
+			for _, v := range group {
+				sum += v - first
+			}
+		} else {
+			sum = sumDifferences(group, first)
 		}
 		mean := sum / float64(k)
-		for i := g; i < g+k; i++ {
-			dst[i] = (r[i] - first - mean) * scale
+		for i, v := range group {
+			out[i] = (v - first - mean) * scale
 		}
 	}
+}
+
+// sumDifferences returns Σ (v − first) from four partial sums, so that none waits for the one before.
+func sumDifferences(group []float64, first float64) float64 {
+	var s0, s1, s2, s3 float64
+	for ; len(group) >= 4; group = group[4:] {
+		s0 += group[0] - first
+		s1 += group[1] - first
+		s2 += group[2] - first
+		s3 += group[3] - first
+	}
+	for _, v := range group {
+		s0 += v - first
+	}
+	return (s0 + s2) + (s1 + s3)
 }
 
 const (

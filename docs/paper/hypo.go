@@ -124,6 +124,6 @@ func textBlocks(size string) func(output []byte) (map[string]string, error) {
 			f := m.Final
 			t.row(m.Name, f.KL, f.Winrate, f.WinrateLengthControlled, f.WinrateChosen, f.Reward, f.Length, f.Perplexity, f.Choice)
 		}
-		return map[string]string{"text": t.String()}, nil
+		return map[string]string{"text-" + size: t.String()}, nil
 	}
 }

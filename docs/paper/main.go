@@ -5,7 +5,7 @@
 //	go run ./docs/paper
 //	go run ./docs/paper -data FILE   # real preferences too: JSONL or JSONL.gz
 //
-// The table that needs -data stays as it is without it.
+// The tables that need -data stay as they are without it.
 package main
 
 import (
@@ -26,12 +26,11 @@ const page = "docs/paper.md"
 
 func main() {
 	data := flag.String("data", "", "preference `file` for the experiment on text")
-	size := flag.String("size", "small", "with -data: `size` of the language models, small or large")
-	seeds := flag.Int("text-seeds", 1, "with -data: `number` of seeds")
+	seeds := flag.Int("text-seeds", 3, "with -data: `number` of seeds")
 	keep := flag.String("keep", "", "`dir` for what the programs give; what is there already is not run again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := write(ctx, *keep, jobs(*data, *size, *seeds))
+	err := write(ctx, *keep, jobs(*data, *seeds))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "paper:", err)
@@ -49,7 +48,7 @@ type job struct {
 }
 
 // jobs lists the runs.
-func jobs(data, size string, textSeeds int) []job {
+func jobs(data string, textSeeds int) []job {
 	out := []job{
 		{"extrapolation", "machine", []string{"./examples/extrapolation"}, extrapolationBlocks, map[string]string{
 			"extrapolation-linear-dpo.svg":         "linear-dpo.svg",
@@ -63,10 +62,13 @@ func jobs(data, size string, textSeeds int) []job {
 		{"gap", "machine", []string{"./examples/hypo", "-seeds", "20"}, gapBlocks, map[string]string{"kl.svg": "kl.svg", "winrate.svg": "winrate.svg"}},
 		{"frontier", "machine", []string{"./examples/hypo", "-seeds", "5", "-frontier"}, frontierBlocks, map[string]string{"frontier.svg": "frontier.svg"}},
 	}
-	if data != "" {
+	if data == "" {
+		return out
+	}
+	for _, size := range []string{"small", "large"} {
 		out = append(out, job{
-			"text", "machine-text", []string{"./examples/hypo", "-data", data, "-skip-bad", "-size", size, "-seeds", fmt.Sprint(textSeeds)},
-			textBlocks(size), map[string]string{"kl.svg": "text-kl.svg"},
+			"text-" + size, "machine-text", []string{"./examples/hypo", "-data", data, "-skip-bad", "-size", size, "-seeds", fmt.Sprint(textSeeds)},
+			textBlocks(size), map[string]string{"kl.svg": "text-" + size + "-kl.svg"},
 		})
 	}
 	return out

@@ -27,11 +27,11 @@ func TestPage(t *testing.T) {
 		assert.NotEmpty(t, strings.TrimSpace(block), m[1])
 		assert.NotContains(t, block, "NaN", m[1])
 	}
-	want := []string{"machine", "machine-text", "gap", "frontier", "text", "linear", "tabular", "counterexample"}
+	want := []string{"machine", "machine-text", "gap", "frontier", "text-small", "text-large", "linear", "tabular", "counterexample"}
 	assert.ElementsMatch(t, want, marked)
 
 	var plots []string
-	for _, j := range jobs("FILE", "small", 1) {
+	for _, j := range jobs("FILE", 1) {
 		for _, here := range j.plots {
 			plots = append(plots, here)
 			assert.True(t, strings.Contains(page, "(paper/"+here+")"), "%s is not shown", here)
@@ -92,7 +92,7 @@ func TestTables(t *testing.T) {
 
 	blocks, err = textBlocks("small")([]byte(`{"methods":[{"name":"ref","final":{"kl":{"values":[1],"median":11.25,"se":0.25},"length":{"values":[1],"median":0}}}]}`))
 	require.NoError(t, err)
-	assert.Contains(t, blocks["text"], "| ref | 11.2 ± 0.250 |  |  |  |  | 0 |  |  |\n")
+	assert.Contains(t, blocks["text-small"], "| ref | 11.2 ± 0.250 |  |  |  |  | 0 |  |  |\n")
 
 	for name, f := range map[string]func([]byte) (map[string]string, error){"extrapolation": extrapolationBlocks, "gap": gapBlocks, "frontier": frontierBlocks, "text": textBlocks("large")} {
 		_, err := f([]byte("{"))
