@@ -168,7 +168,7 @@ func (h *Histogram) place(bins []int, logw []float64, b Batch) {
 
 // expAny replaces x by eˣ.
 func expAny(x []float64) {
-	if floats.Max(x) <= elem.Far {
+	if elem.Max(x) <= elem.Far {
 		elem.Exp(x, x, 1, 0)
 		return
 	}

@@ -5,7 +5,7 @@ import "math"
 // LogSumExp returns log Σ e^{x[i]}: −Inf for no terms or all terms −Inf, +Inf if a
 // term is +Inf, NaN if a term is NaN.
 func LogSumExp(x []float64) float64 {
-	m := maxOrNaN(x)
+	m := Max(x)
 	if math.IsInf(m, 0) || m != m {
 		return m
 	}
@@ -47,7 +47,7 @@ func LogNormalize(dst, x []float64) float64 {
 // Softmax stores eˣ / Σ eˣ in dst, which may be x itself, and returns log Σ eˣ, the same
 // bits as LogSumExp. If the sum is 0, +Inf or NaN, it leaves dst as it was.
 func Softmax(dst, x []float64) float64 {
-	m := maxOrNaN(x)
+	m := Max(x)
 	if math.IsInf(m, 0) || m != m {
 		return m
 	}
@@ -62,8 +62,8 @@ func Softmax(dst, x []float64) float64 {
 	return m + math.Log(s)
 }
 
-// maxOrNaN returns the largest term, −Inf if there is none, NaN if one is NaN.
-func maxOrNaN(x []float64) float64 {
+// Max returns the largest term, −Inf if there is none, NaN if one is NaN.
+func Max(x []float64) float64 {
 	m := math.Inf(-1)
 	if whole := len(x) &^ (lanes - 1); whole > 0 {
 		if v, ok := largest(x[:whole]); ok {

@@ -99,14 +99,14 @@ func TestLargest(t *testing.T) {
 			for _, l := range cpu.Levels() {
 				cpu.Best = l
 				x[at] = 200
-				assert.Equal(t, 200.0, maxOrNaN(x), "%v: %d of %d", l, at, n)
+				assert.Equal(t, 200.0, Max(x), "%v: %d of %d", l, at, n)
 				got := math.Float64bits(LogSumExp(x))
 				if l == cpu.Go {
 					z = got
 				}
 				assert.Equal(t, z, got, "%v: n = %d", l, n)
 				x[at] = nan
-				assert.True(t, math.IsNaN(maxOrNaN(x)), "%v: %d of %d", l, at, n)
+				assert.True(t, math.IsNaN(Max(x)), "%v: %d of %d", l, at, n)
 			}
 		}
 	}

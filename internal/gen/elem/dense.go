@@ -118,7 +118,7 @@ func (f float) load(v isa, row Mem, i reg.GPVirtual, k int) reg.VecVirtual {
 
 // columns runs body for i = 0, 8, … < n.
 func columns(body func(i reg.GPVirtual)) {
-	n, i := Load(Param("n"), GP64()), GP64().(reg.GPVirtual)
+	n, i := Load(Param("n"), GP64()), GP64()
 	XORQ(i, i)
 	Label("columns")
 	CMPQ(i, n)

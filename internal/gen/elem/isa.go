@@ -51,7 +51,7 @@ func (avx2) choose(mask reg.Register, yes, no Op) reg.VecVirtual {
 func (avx2) bits(mask reg.Register) reg.GPVirtual {
 	n := GP32()
 	VMOVMSKPD(mask, n)
-	return n.(reg.GPVirtual)
+	return n
 }
 
 type avx512 struct{}
@@ -77,5 +77,5 @@ func (avx512) choose(mask reg.Register, yes, no Op) reg.VecVirtual {
 func (avx512) bits(mask reg.Register) reg.GPVirtual {
 	n := GP32()
 	KMOVW(mask, n)
-	return n.(reg.GPVirtual)
+	return n
 }

@@ -31,7 +31,7 @@ func turns(v isa, body func(t turn)) {
 	if v.size() == 64 {
 		loops = [][]group{{{v, 0, 2}}, {{v, 0, 1}}}
 	}
-	n, i := Load(Param("n"), GP64()), GP64().(reg.GPVirtual)
+	n, i := Load(Param("n"), GP64()), GP64()
 	XORQ(i, i)
 	for l, groups := range loops {
 		elements := 0
