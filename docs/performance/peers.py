@@ -24,10 +24,11 @@ torch.manual_seed(0)
 options = None
 
 
-def measure(name, items, call, seconds=1.0, calls=7):
+def measure(name, items, call, calls=7):
     if not name.startswith(options.only):
         return
     call()
+    seconds = options.seconds
     best, begin, k = float("inf"), time.perf_counter(), 0
     while k < calls or time.perf_counter() - begin < seconds:
         start = time.perf_counter()
@@ -191,6 +192,7 @@ def jsonl():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="cases whose names begin so")
+    parser.add_argument("--seconds", type=float, default=1.0, help="time for each case")
     parser.add_argument("--data", help="preference pairs to read, JSONL")
     options = parser.parse_args()
     for group in (logprob, dpo, rloo, coverage, sample, loglinear, jsonl):

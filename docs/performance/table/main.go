@@ -166,7 +166,7 @@ func peers(all []measurement, ours *measurement) string {
 		for i, peer := range parts {
 			if strings.Join(slices.Delete(slices.Clone(parts), i, i+1), "/") == withoutDirection(ours.Name, name) {
 				m := best(all, name, 1)
-				list = append(list, fmt.Sprintf("%s %s (%.2g×)", peer, short(m.NsPerItem), m.NsPerItem/ours.NsPerItem))
+				list = append(list, fmt.Sprintf("%s %s (%s×)", peer, short(m.NsPerItem), times(m.NsPerItem/ours.NsPerItem)))
 			}
 		}
 	}
@@ -198,4 +198,11 @@ func short(ns float64) string {
 		return fmt.Sprintf("%.1f", ns)
 	}
 	return fmt.Sprintf("%.0f", ns)
+}
+
+func times(ratio float64) string {
+	if ratio < 10 {
+		return fmt.Sprintf("%.2g", ratio)
+	}
+	return fmt.Sprintf("%.0f", ratio)
 }
