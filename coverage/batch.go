@@ -93,6 +93,9 @@ func (b Batch) logWeights(from Source, i int) (logw, logref, l float64) {
 	return 0, -l, l
 }
 
+// chunk samples are exponentiated at a time.
+const chunk = 256
+
 func (b Batch) slice(lo, hi int) Batch {
 	c := Batch{Prompt: b.Prompt[lo:hi], LogP: b.LogP[lo:hi], LogRef: b.LogRef[lo:hi]}
 	if b.LogFrom != nil {

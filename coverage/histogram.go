@@ -70,7 +70,7 @@ func NewHistogram(c HistogramConfig) (*Histogram, error) {
 	}
 	h.counts, h.mass = make([]uint64, c.Bins+2), make([]float64, c.Bins+2)
 	h.sums = make([]float64, (c.Bins+2)*c.Replicates)
-	h.bins, h.weights = make([]int, histogramChunk), make([]float64, histogramChunk)
+	h.bins, h.weights = make([]int, chunk), make([]float64, chunk)
 	return h, nil
 }
 
@@ -108,14 +108,11 @@ func (h *Histogram) Add(b Batch) error {
 	if err := b.check(h.config.Source); err != nil {
 		return err
 	}
-	for lo := 0; lo < len(b.Prompt); lo += histogramChunk {
-		h.addChunk(b.slice(lo, min(lo+histogramChunk, len(b.Prompt))))
+	for lo := 0; lo < len(b.Prompt); lo += chunk {
+		h.addChunk(b.slice(lo, min(lo+chunk, len(b.Prompt))))
 	}
 	return nil
 }
-
-// histogramChunk samples are exponentiated at a time.
-const histogramChunk = 256
 
 func (h *Histogram) addChunk(b Batch) {
 	n := len(b.Prompt)

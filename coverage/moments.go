@@ -40,7 +40,7 @@ type Moments struct {
 	largest []float64 // for each order: the largest exponent, −Inf at first
 	sum     []float64 // for each order: Σ exp(exponent − largest)
 	sums    []float64 // the same for each order and replicate
-	scratch []float64 // momentsChunk for each order
+	scratch []float64 // chunk for each order
 	ratio   []float64 // log-ratios of a chunk
 }
 
@@ -67,7 +67,7 @@ func NewMoments(c MomentsConfig) (*Moments, error) {
 		m.largest[i] = math.Inf(-1)
 	}
 	m.sums = make([]float64, len(c.Orders)*c.Replicates)
-	m.scratch, m.ratio = make([]float64, len(c.Orders)*momentsChunk), make([]float64, momentsChunk)
+	m.scratch, m.ratio = make([]float64, len(c.Orders)*chunk), make([]float64, chunk)
 	return m, nil
 }
 
@@ -77,14 +77,11 @@ func (m *Moments) Add(b Batch) error {
 	if err := b.check(m.config.Source); err != nil {
 		return err
 	}
-	for lo := 0; lo < len(b.Prompt); lo += momentsChunk {
-		m.addChunk(b.slice(lo, min(lo+momentsChunk, len(b.Prompt))))
+	for lo := 0; lo < len(b.Prompt); lo += chunk {
+		m.addChunk(b.slice(lo, min(lo+chunk, len(b.Prompt))))
 	}
 	return nil
 }
-
-// momentsChunk samples are exponentiated at a time.
-const momentsChunk = 256
 
 func (m *Moments) addChunk(b Batch) {
 	n := len(b.Prompt)
@@ -95,7 +92,7 @@ func (m *Moments) addChunk(b Batch) {
 		finite = lo >= -math.MaxFloat64 && hi <= math.MaxFloat64
 	}
 	for k, alpha := range m.config.Orders {
-		e := m.scratch[k*momentsChunk:][:n]
+		e := m.scratch[k*chunk:][:n]
 		if finite {
 			m.finite(k, e, l, lo, hi)
 			continue
@@ -109,14 +106,14 @@ func (m *Moments) addChunk(b Batch) {
 	if m.config.Replicates == 0 {
 		m.boot.see(b.Prompt)
 		for k := range m.config.Orders {
-			m.sum[k] += elem.Sum(m.scratch[k*momentsChunk:][:n])
+			m.sum[k] += elem.Sum(m.scratch[k*chunk:][:n])
 		}
 		return
 	}
 	b.runs(func(lo, hi int) {
 		weights := m.boot.take(b.Prompt[lo], hi-lo)
 		for k := range m.config.Orders {
-			s := elem.Sum(m.scratch[k*momentsChunk:][lo:hi])
+			s := elem.Sum(m.scratch[k*chunk:][lo:hi])
 			m.sum[k] += s
 			floats.AddScaled(m.replicates(k), s, weights)
 		}
@@ -135,7 +132,7 @@ func (m *Moments) finite(k int, e, l []float64, lo, hi float64) {
 		}
 		scale(e, m.largest[k])
 	case k > 0 && c == 2*m.factor(k-1) && m.largest[k] == 2*m.largest[k-1]:
-		for i, v := range m.scratch[(k-1)*momentsChunk:][:len(l)] {
+		for i, v := range m.scratch[(k-1)*chunk:][:len(l)] {
 			e[i] = v * v
 		}
 	default:

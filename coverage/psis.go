@@ -72,7 +72,7 @@ func (s *PSIS) Smooth(dst, logw []float64) (Pareto, error) {
 		}
 		dst[i] = v
 	}
-	normalize(dst)
+	elem.LogNormalize(dst, dst)
 	return p, nil
 }
 
@@ -100,21 +100,6 @@ func (s *PSIS) replacement(v float64, tail []float64) float64 {
 	}
 	s.seen[last]++
 	return s.fit.excess[last+1-s.seen[last]]
-}
-
-// normalize subtracts log Σ e^x from x ≤ 0, of which one at least is not far below 0.
-func normalize(x []float64) {
-	var e [256]float64
-	sum := 0.0
-	for lo := 0; lo < len(x); lo += len(e) {
-		part := x[lo:min(lo+len(e), len(x))]
-		elem.Exp(e[:len(part)], part, 1, 0)
-		sum += elem.Sum(e[:len(part)])
-	}
-	z := math.Log(sum)
-	for i := range x {
-		x[i] -= z
-	}
 }
 
 // quantile is the inverse distribution function of the exceedances.
