@@ -14,16 +14,6 @@ DATA const_zero<>+48(SB)/8, $(0.0)
 DATA const_zero<>+56(SB)/8, $(0.0)
 GLOBL const_zero<>(SB), RODATA|NOPTR, $64
 
-DATA const_half<>+0(SB)/8, $(0.5)
-DATA const_half<>+8(SB)/8, $(0.5)
-DATA const_half<>+16(SB)/8, $(0.5)
-DATA const_half<>+24(SB)/8, $(0.5)
-DATA const_half<>+32(SB)/8, $(0.5)
-DATA const_half<>+40(SB)/8, $(0.5)
-DATA const_half<>+48(SB)/8, $(0.5)
-DATA const_half<>+56(SB)/8, $(0.5)
-GLOBL const_half<>(SB), RODATA|NOPTR, $64
-
 DATA const_one<>+0(SB)/8, $(1.0)
 DATA const_one<>+8(SB)/8, $(1.0)
 DATA const_one<>+16(SB)/8, $(1.0)
@@ -34,15 +24,15 @@ DATA const_one<>+48(SB)/8, $(1.0)
 DATA const_one<>+56(SB)/8, $(1.0)
 GLOBL const_one<>(SB), RODATA|NOPTR, $64
 
-DATA const_two<>+0(SB)/8, $(2.0)
-DATA const_two<>+8(SB)/8, $(2.0)
-DATA const_two<>+16(SB)/8, $(2.0)
-DATA const_two<>+24(SB)/8, $(2.0)
-DATA const_two<>+32(SB)/8, $(2.0)
-DATA const_two<>+40(SB)/8, $(2.0)
-DATA const_two<>+48(SB)/8, $(2.0)
-DATA const_two<>+56(SB)/8, $(2.0)
-GLOBL const_two<>(SB), RODATA|NOPTR, $64
+DATA const_fifteen<>+0(SB)/8, $(15.0)
+DATA const_fifteen<>+8(SB)/8, $(15.0)
+DATA const_fifteen<>+16(SB)/8, $(15.0)
+DATA const_fifteen<>+24(SB)/8, $(15.0)
+DATA const_fifteen<>+32(SB)/8, $(15.0)
+DATA const_fifteen<>+40(SB)/8, $(15.0)
+DATA const_fifteen<>+48(SB)/8, $(15.0)
+DATA const_fifteen<>+56(SB)/8, $(15.0)
+GLOBL const_fifteen<>(SB), RODATA|NOPTR, $64
 
 DATA const_sign<>+0(SB)/8, $(-0.0)
 DATA const_sign<>+8(SB)/8, $(-0.0)
@@ -64,25 +54,25 @@ DATA const_minusFar<>+48(SB)/8, $(-708.0)
 DATA const_minusFar<>+56(SB)/8, $(-708.0)
 GLOBL const_minusFar<>(SB), RODATA|NOPTR, $64
 
-DATA const_round<>+0(SB)/8, $(6755399441055744.0)
-DATA const_round<>+8(SB)/8, $(6755399441055744.0)
-DATA const_round<>+16(SB)/8, $(6755399441055744.0)
-DATA const_round<>+24(SB)/8, $(6755399441055744.0)
-DATA const_round<>+32(SB)/8, $(6755399441055744.0)
-DATA const_round<>+40(SB)/8, $(6755399441055744.0)
-DATA const_round<>+48(SB)/8, $(6755399441055744.0)
-DATA const_round<>+56(SB)/8, $(6755399441055744.0)
-GLOBL const_round<>(SB), RODATA|NOPTR, $64
+DATA const_sixteenths<>+0(SB)/8, $(422212465065984.0)
+DATA const_sixteenths<>+8(SB)/8, $(422212465065984.0)
+DATA const_sixteenths<>+16(SB)/8, $(422212465065984.0)
+DATA const_sixteenths<>+24(SB)/8, $(422212465065984.0)
+DATA const_sixteenths<>+32(SB)/8, $(422212465065984.0)
+DATA const_sixteenths<>+40(SB)/8, $(422212465065984.0)
+DATA const_sixteenths<>+48(SB)/8, $(422212465065984.0)
+DATA const_sixteenths<>+56(SB)/8, $(422212465065984.0)
+GLOBL const_sixteenths<>(SB), RODATA|NOPTR, $64
 
-DATA const_sqrt2Less1<>+0(SB)/8, $(0.41421356237309503)
-DATA const_sqrt2Less1<>+8(SB)/8, $(0.41421356237309503)
-DATA const_sqrt2Less1<>+16(SB)/8, $(0.41421356237309503)
-DATA const_sqrt2Less1<>+24(SB)/8, $(0.41421356237309503)
-DATA const_sqrt2Less1<>+32(SB)/8, $(0.41421356237309503)
-DATA const_sqrt2Less1<>+40(SB)/8, $(0.41421356237309503)
-DATA const_sqrt2Less1<>+48(SB)/8, $(0.41421356237309503)
-DATA const_sqrt2Less1<>+56(SB)/8, $(0.41421356237309503)
-GLOBL const_sqrt2Less1<>(SB), RODATA|NOPTR, $64
+DATA const_integers<>+0(SB)/8, $(6755399441055744.0)
+DATA const_integers<>+8(SB)/8, $(6755399441055744.0)
+DATA const_integers<>+16(SB)/8, $(6755399441055744.0)
+DATA const_integers<>+24(SB)/8, $(6755399441055744.0)
+DATA const_integers<>+32(SB)/8, $(6755399441055744.0)
+DATA const_integers<>+40(SB)/8, $(6755399441055744.0)
+DATA const_integers<>+48(SB)/8, $(6755399441055744.0)
+DATA const_integers<>+56(SB)/8, $(6755399441055744.0)
+GLOBL const_integers<>(SB), RODATA|NOPTR, $64
 
 DATA const_log2E<>+0(SB)/8, $(1.4426950408889634)
 DATA const_log2E<>+8(SB)/8, $(1.4426950408889634)
@@ -94,205 +84,317 @@ DATA const_log2E<>+48(SB)/8, $(1.4426950408889634)
 DATA const_log2E<>+56(SB)/8, $(1.4426950408889634)
 GLOBL const_log2E<>(SB), RODATA|NOPTR, $64
 
-DATA const_ln2<>+0(SB)/8, $(0.6931471805599453)
-DATA const_ln2<>+8(SB)/8, $(0.6931471805599453)
-DATA const_ln2<>+16(SB)/8, $(0.6931471805599453)
-DATA const_ln2<>+24(SB)/8, $(0.6931471805599453)
-DATA const_ln2<>+32(SB)/8, $(0.6931471805599453)
-DATA const_ln2<>+40(SB)/8, $(0.6931471805599453)
-DATA const_ln2<>+48(SB)/8, $(0.6931471805599453)
-DATA const_ln2<>+56(SB)/8, $(0.6931471805599453)
-GLOBL const_ln2<>(SB), RODATA|NOPTR, $64
+DATA const_log2ELo<>+0(SB)/8, $(0.000000000000000020355273740931033)
+DATA const_log2ELo<>+8(SB)/8, $(0.000000000000000020355273740931033)
+DATA const_log2ELo<>+16(SB)/8, $(0.000000000000000020355273740931033)
+DATA const_log2ELo<>+24(SB)/8, $(0.000000000000000020355273740931033)
+DATA const_log2ELo<>+32(SB)/8, $(0.000000000000000020355273740931033)
+DATA const_log2ELo<>+40(SB)/8, $(0.000000000000000020355273740931033)
+DATA const_log2ELo<>+48(SB)/8, $(0.000000000000000020355273740931033)
+DATA const_log2ELo<>+56(SB)/8, $(0.000000000000000020355273740931033)
+GLOBL const_log2ELo<>(SB), RODATA|NOPTR, $64
 
-DATA const_ln2Hi<>+0(SB)/8, $(0.6931471805582987)
-DATA const_ln2Hi<>+8(SB)/8, $(0.6931471805582987)
-DATA const_ln2Hi<>+16(SB)/8, $(0.6931471805582987)
-DATA const_ln2Hi<>+24(SB)/8, $(0.6931471805582987)
-DATA const_ln2Hi<>+32(SB)/8, $(0.6931471805582987)
-DATA const_ln2Hi<>+40(SB)/8, $(0.6931471805582987)
-DATA const_ln2Hi<>+48(SB)/8, $(0.6931471805582987)
-DATA const_ln2Hi<>+56(SB)/8, $(0.6931471805582987)
-GLOBL const_ln2Hi<>(SB), RODATA|NOPTR, $64
-
-DATA const_ln2Lo<>+0(SB)/8, $(0.0000000000016465949582897082)
-DATA const_ln2Lo<>+8(SB)/8, $(0.0000000000016465949582897082)
-DATA const_ln2Lo<>+16(SB)/8, $(0.0000000000016465949582897082)
-DATA const_ln2Lo<>+24(SB)/8, $(0.0000000000016465949582897082)
-DATA const_ln2Lo<>+32(SB)/8, $(0.0000000000016465949582897082)
-DATA const_ln2Lo<>+40(SB)/8, $(0.0000000000016465949582897082)
-DATA const_ln2Lo<>+48(SB)/8, $(0.0000000000016465949582897082)
-DATA const_ln2Lo<>+56(SB)/8, $(0.0000000000016465949582897082)
-GLOBL const_ln2Lo<>(SB), RODATA|NOPTR, $64
-
-DATA const_exp0<>+0(SB)/8, $(0.5000000000000011)
-DATA const_exp0<>+8(SB)/8, $(0.5000000000000011)
-DATA const_exp0<>+16(SB)/8, $(0.5000000000000011)
-DATA const_exp0<>+24(SB)/8, $(0.5000000000000011)
-DATA const_exp0<>+32(SB)/8, $(0.5000000000000011)
-DATA const_exp0<>+40(SB)/8, $(0.5000000000000011)
-DATA const_exp0<>+48(SB)/8, $(0.5000000000000011)
-DATA const_exp0<>+56(SB)/8, $(0.5000000000000011)
+DATA const_exp0<>+0(SB)/8, $(0.6931471805599468)
+DATA const_exp0<>+8(SB)/8, $(0.6931471805599468)
+DATA const_exp0<>+16(SB)/8, $(0.6931471805599468)
+DATA const_exp0<>+24(SB)/8, $(0.6931471805599468)
+DATA const_exp0<>+32(SB)/8, $(0.6931471805599468)
+DATA const_exp0<>+40(SB)/8, $(0.6931471805599468)
+DATA const_exp0<>+48(SB)/8, $(0.6931471805599468)
+DATA const_exp0<>+56(SB)/8, $(0.6931471805599468)
 GLOBL const_exp0<>(SB), RODATA|NOPTR, $64
 
-DATA const_exp1<>+0(SB)/8, $(0.1666666666666641)
-DATA const_exp1<>+8(SB)/8, $(0.1666666666666641)
-DATA const_exp1<>+16(SB)/8, $(0.1666666666666641)
-DATA const_exp1<>+24(SB)/8, $(0.1666666666666641)
-DATA const_exp1<>+32(SB)/8, $(0.1666666666666641)
-DATA const_exp1<>+40(SB)/8, $(0.1666666666666641)
-DATA const_exp1<>+48(SB)/8, $(0.1666666666666641)
-DATA const_exp1<>+56(SB)/8, $(0.1666666666666641)
+DATA const_exp1<>+0(SB)/8, $(0.24022650695909906)
+DATA const_exp1<>+8(SB)/8, $(0.24022650695909906)
+DATA const_exp1<>+16(SB)/8, $(0.24022650695909906)
+DATA const_exp1<>+24(SB)/8, $(0.24022650695909906)
+DATA const_exp1<>+32(SB)/8, $(0.24022650695909906)
+DATA const_exp1<>+40(SB)/8, $(0.24022650695909906)
+DATA const_exp1<>+48(SB)/8, $(0.24022650695909906)
+DATA const_exp1<>+56(SB)/8, $(0.24022650695909906)
 GLOBL const_exp1<>(SB), RODATA|NOPTR, $64
 
-DATA const_exp2<>+0(SB)/8, $(0.041666666666529725)
-DATA const_exp2<>+8(SB)/8, $(0.041666666666529725)
-DATA const_exp2<>+16(SB)/8, $(0.041666666666529725)
-DATA const_exp2<>+24(SB)/8, $(0.041666666666529725)
-DATA const_exp2<>+32(SB)/8, $(0.041666666666529725)
-DATA const_exp2<>+40(SB)/8, $(0.041666666666529725)
-DATA const_exp2<>+48(SB)/8, $(0.041666666666529725)
-DATA const_exp2<>+56(SB)/8, $(0.041666666666529725)
+DATA const_exp2<>+0(SB)/8, $(0.055504108652133566)
+DATA const_exp2<>+8(SB)/8, $(0.055504108652133566)
+DATA const_exp2<>+16(SB)/8, $(0.055504108652133566)
+DATA const_exp2<>+24(SB)/8, $(0.055504108652133566)
+DATA const_exp2<>+32(SB)/8, $(0.055504108652133566)
+DATA const_exp2<>+40(SB)/8, $(0.055504108652133566)
+DATA const_exp2<>+48(SB)/8, $(0.055504108652133566)
+DATA const_exp2<>+56(SB)/8, $(0.055504108652133566)
 GLOBL const_exp2<>(SB), RODATA|NOPTR, $64
 
-DATA const_exp3<>+0(SB)/8, $(0.008333333333494976)
-DATA const_exp3<>+8(SB)/8, $(0.008333333333494976)
-DATA const_exp3<>+16(SB)/8, $(0.008333333333494976)
-DATA const_exp3<>+24(SB)/8, $(0.008333333333494976)
-DATA const_exp3<>+32(SB)/8, $(0.008333333333494976)
-DATA const_exp3<>+40(SB)/8, $(0.008333333333494976)
-DATA const_exp3<>+48(SB)/8, $(0.008333333333494976)
-DATA const_exp3<>+56(SB)/8, $(0.008333333333494976)
+DATA const_exp3<>+0(SB)/8, $(0.00961812911219207)
+DATA const_exp3<>+8(SB)/8, $(0.00961812911219207)
+DATA const_exp3<>+16(SB)/8, $(0.00961812911219207)
+DATA const_exp3<>+24(SB)/8, $(0.00961812911219207)
+DATA const_exp3<>+32(SB)/8, $(0.00961812911219207)
+DATA const_exp3<>+40(SB)/8, $(0.00961812911219207)
+DATA const_exp3<>+48(SB)/8, $(0.00961812911219207)
+DATA const_exp3<>+56(SB)/8, $(0.00961812911219207)
 GLOBL const_exp3<>(SB), RODATA|NOPTR, $64
 
-DATA const_exp4<>+0(SB)/8, $(0.0013888888943759984)
-DATA const_exp4<>+8(SB)/8, $(0.0013888888943759984)
-DATA const_exp4<>+16(SB)/8, $(0.0013888888943759984)
-DATA const_exp4<>+24(SB)/8, $(0.0013888888943759984)
-DATA const_exp4<>+32(SB)/8, $(0.0013888888943759984)
-DATA const_exp4<>+40(SB)/8, $(0.0013888888943759984)
-DATA const_exp4<>+48(SB)/8, $(0.0013888888943759984)
-DATA const_exp4<>+56(SB)/8, $(0.0013888888943759984)
+DATA const_exp4<>+0(SB)/8, $(0.0013333818526483619)
+DATA const_exp4<>+8(SB)/8, $(0.0013333818526483619)
+DATA const_exp4<>+16(SB)/8, $(0.0013333818526483619)
+DATA const_exp4<>+24(SB)/8, $(0.0013333818526483619)
+DATA const_exp4<>+32(SB)/8, $(0.0013333818526483619)
+DATA const_exp4<>+40(SB)/8, $(0.0013333818526483619)
+DATA const_exp4<>+48(SB)/8, $(0.0013333818526483619)
+DATA const_exp4<>+56(SB)/8, $(0.0013333818526483619)
 GLOBL const_exp4<>(SB), RODATA|NOPTR, $64
 
-DATA const_exp5<>+0(SB)/8, $(0.00019841269505773806)
-DATA const_exp5<>+8(SB)/8, $(0.00019841269505773806)
-DATA const_exp5<>+16(SB)/8, $(0.00019841269505773806)
-DATA const_exp5<>+24(SB)/8, $(0.00019841269505773806)
-DATA const_exp5<>+32(SB)/8, $(0.00019841269505773806)
-DATA const_exp5<>+40(SB)/8, $(0.00019841269505773806)
-DATA const_exp5<>+48(SB)/8, $(0.00019841269505773806)
-DATA const_exp5<>+56(SB)/8, $(0.00019841269505773806)
+DATA const_exp5<>+0(SB)/8, $(0.00015403348281360884)
+DATA const_exp5<>+8(SB)/8, $(0.00015403348281360884)
+DATA const_exp5<>+16(SB)/8, $(0.00015403348281360884)
+DATA const_exp5<>+24(SB)/8, $(0.00015403348281360884)
+DATA const_exp5<>+32(SB)/8, $(0.00015403348281360884)
+DATA const_exp5<>+40(SB)/8, $(0.00015403348281360884)
+DATA const_exp5<>+48(SB)/8, $(0.00015403348281360884)
+DATA const_exp5<>+56(SB)/8, $(0.00015403348281360884)
 GLOBL const_exp5<>(SB), RODATA|NOPTR, $64
 
-DATA const_exp6<>+0(SB)/8, $(0.00002480149294961707)
-DATA const_exp6<>+8(SB)/8, $(0.00002480149294961707)
-DATA const_exp6<>+16(SB)/8, $(0.00002480149294961707)
-DATA const_exp6<>+24(SB)/8, $(0.00002480149294961707)
-DATA const_exp6<>+32(SB)/8, $(0.00002480149294961707)
-DATA const_exp6<>+40(SB)/8, $(0.00002480149294961707)
-DATA const_exp6<>+48(SB)/8, $(0.00002480149294961707)
-DATA const_exp6<>+56(SB)/8, $(0.00002480149294961707)
-GLOBL const_exp6<>(SB), RODATA|NOPTR, $64
-
-DATA const_exp7<>+0(SB)/8, $(0.000002755758680384707)
-DATA const_exp7<>+8(SB)/8, $(0.000002755758680384707)
-DATA const_exp7<>+16(SB)/8, $(0.000002755758680384707)
-DATA const_exp7<>+24(SB)/8, $(0.000002755758680384707)
-DATA const_exp7<>+32(SB)/8, $(0.000002755758680384707)
-DATA const_exp7<>+40(SB)/8, $(0.000002755758680384707)
-DATA const_exp7<>+48(SB)/8, $(0.000002755758680384707)
-DATA const_exp7<>+56(SB)/8, $(0.000002755758680384707)
-GLOBL const_exp7<>(SB), RODATA|NOPTR, $64
-
-DATA const_exp8<>+0(SB)/8, $(0.00000027630306255647857)
-DATA const_exp8<>+8(SB)/8, $(0.00000027630306255647857)
-DATA const_exp8<>+16(SB)/8, $(0.00000027630306255647857)
-DATA const_exp8<>+24(SB)/8, $(0.00000027630306255647857)
-DATA const_exp8<>+32(SB)/8, $(0.00000027630306255647857)
-DATA const_exp8<>+40(SB)/8, $(0.00000027630306255647857)
-DATA const_exp8<>+48(SB)/8, $(0.00000027630306255647857)
-DATA const_exp8<>+56(SB)/8, $(0.00000027630306255647857)
-GLOBL const_exp8<>(SB), RODATA|NOPTR, $64
-
-DATA const_exp9<>+0(SB)/8, $(0.00000002500001885308334)
-DATA const_exp9<>+8(SB)/8, $(0.00000002500001885308334)
-DATA const_exp9<>+16(SB)/8, $(0.00000002500001885308334)
-DATA const_exp9<>+24(SB)/8, $(0.00000002500001885308334)
-DATA const_exp9<>+32(SB)/8, $(0.00000002500001885308334)
-DATA const_exp9<>+40(SB)/8, $(0.00000002500001885308334)
-DATA const_exp9<>+48(SB)/8, $(0.00000002500001885308334)
-DATA const_exp9<>+56(SB)/8, $(0.00000002500001885308334)
-GLOBL const_exp9<>(SB), RODATA|NOPTR, $64
-
-DATA const_log0<>+0(SB)/8, $(0.666666666666667)
-DATA const_log0<>+8(SB)/8, $(0.666666666666667)
-DATA const_log0<>+16(SB)/8, $(0.666666666666667)
-DATA const_log0<>+24(SB)/8, $(0.666666666666667)
-DATA const_log0<>+32(SB)/8, $(0.666666666666667)
-DATA const_log0<>+40(SB)/8, $(0.666666666666667)
-DATA const_log0<>+48(SB)/8, $(0.666666666666667)
-DATA const_log0<>+56(SB)/8, $(0.666666666666667)
+DATA const_log0<>+0(SB)/8, $(-0.4999999999999947)
+DATA const_log0<>+8(SB)/8, $(-0.4999999999999947)
+DATA const_log0<>+16(SB)/8, $(-0.4999999999999947)
+DATA const_log0<>+24(SB)/8, $(-0.4999999999999947)
+DATA const_log0<>+32(SB)/8, $(-0.4999999999999947)
+DATA const_log0<>+40(SB)/8, $(-0.4999999999999947)
+DATA const_log0<>+48(SB)/8, $(-0.4999999999999947)
+DATA const_log0<>+56(SB)/8, $(-0.4999999999999947)
 GLOBL const_log0<>(SB), RODATA|NOPTR, $64
 
-DATA const_log1<>+0(SB)/8, $(0.3999999999989718)
-DATA const_log1<>+8(SB)/8, $(0.3999999999989718)
-DATA const_log1<>+16(SB)/8, $(0.3999999999989718)
-DATA const_log1<>+24(SB)/8, $(0.3999999999989718)
-DATA const_log1<>+32(SB)/8, $(0.3999999999989718)
-DATA const_log1<>+40(SB)/8, $(0.3999999999989718)
-DATA const_log1<>+48(SB)/8, $(0.3999999999989718)
-DATA const_log1<>+56(SB)/8, $(0.3999999999989718)
+DATA const_log1<>+0(SB)/8, $(0.33333333333331544)
+DATA const_log1<>+8(SB)/8, $(0.33333333333331544)
+DATA const_log1<>+16(SB)/8, $(0.33333333333331544)
+DATA const_log1<>+24(SB)/8, $(0.33333333333331544)
+DATA const_log1<>+32(SB)/8, $(0.33333333333331544)
+DATA const_log1<>+40(SB)/8, $(0.33333333333331544)
+DATA const_log1<>+48(SB)/8, $(0.33333333333331544)
+DATA const_log1<>+56(SB)/8, $(0.33333333333331544)
 GLOBL const_log1<>(SB), RODATA|NOPTR, $64
 
-DATA const_log2<>+0(SB)/8, $(0.2857142862697067)
-DATA const_log2<>+8(SB)/8, $(0.2857142862697067)
-DATA const_log2<>+16(SB)/8, $(0.2857142862697067)
-DATA const_log2<>+24(SB)/8, $(0.2857142862697067)
-DATA const_log2<>+32(SB)/8, $(0.2857142862697067)
-DATA const_log2<>+40(SB)/8, $(0.2857142862697067)
-DATA const_log2<>+48(SB)/8, $(0.2857142862697067)
-DATA const_log2<>+56(SB)/8, $(0.2857142862697067)
+DATA const_log2<>+0(SB)/8, $(-0.250000000064049)
+DATA const_log2<>+8(SB)/8, $(-0.250000000064049)
+DATA const_log2<>+16(SB)/8, $(-0.250000000064049)
+DATA const_log2<>+24(SB)/8, $(-0.250000000064049)
+DATA const_log2<>+32(SB)/8, $(-0.250000000064049)
+DATA const_log2<>+40(SB)/8, $(-0.250000000064049)
+DATA const_log2<>+48(SB)/8, $(-0.250000000064049)
+DATA const_log2<>+56(SB)/8, $(-0.250000000064049)
 GLOBL const_log2<>(SB), RODATA|NOPTR, $64
 
-DATA const_log3<>+0(SB)/8, $(0.2222221097984941)
-DATA const_log3<>+8(SB)/8, $(0.2222221097984941)
-DATA const_log3<>+16(SB)/8, $(0.2222221097984941)
-DATA const_log3<>+24(SB)/8, $(0.2222221097984941)
-DATA const_log3<>+32(SB)/8, $(0.2222221097984941)
-DATA const_log3<>+40(SB)/8, $(0.2222221097984941)
-DATA const_log3<>+48(SB)/8, $(0.2222221097984941)
-DATA const_log3<>+56(SB)/8, $(0.2222221097984941)
+DATA const_log3<>+0(SB)/8, $(0.20000000012657698)
+DATA const_log3<>+8(SB)/8, $(0.20000000012657698)
+DATA const_log3<>+16(SB)/8, $(0.20000000012657698)
+DATA const_log3<>+24(SB)/8, $(0.20000000012657698)
+DATA const_log3<>+32(SB)/8, $(0.20000000012657698)
+DATA const_log3<>+40(SB)/8, $(0.20000000012657698)
+DATA const_log3<>+48(SB)/8, $(0.20000000012657698)
+DATA const_log3<>+56(SB)/8, $(0.20000000012657698)
 GLOBL const_log3<>(SB), RODATA|NOPTR, $64
 
-DATA const_log4<>+0(SB)/8, $(0.18182899975346936)
-DATA const_log4<>+8(SB)/8, $(0.18182899975346936)
-DATA const_log4<>+16(SB)/8, $(0.18182899975346936)
-DATA const_log4<>+24(SB)/8, $(0.18182899975346936)
-DATA const_log4<>+32(SB)/8, $(0.18182899975346936)
-DATA const_log4<>+40(SB)/8, $(0.18182899975346936)
-DATA const_log4<>+48(SB)/8, $(0.18182899975346936)
-DATA const_log4<>+56(SB)/8, $(0.18182899975346936)
+DATA const_log4<>+0(SB)/8, $(-0.1666664585274111)
+DATA const_log4<>+8(SB)/8, $(-0.1666664585274111)
+DATA const_log4<>+16(SB)/8, $(-0.1666664585274111)
+DATA const_log4<>+24(SB)/8, $(-0.1666664585274111)
+DATA const_log4<>+32(SB)/8, $(-0.1666664585274111)
+DATA const_log4<>+40(SB)/8, $(-0.1666664585274111)
+DATA const_log4<>+48(SB)/8, $(-0.1666664585274111)
+DATA const_log4<>+56(SB)/8, $(-0.1666664585274111)
 GLOBL const_log4<>(SB), RODATA|NOPTR, $64
 
-DATA const_log5<>+0(SB)/8, $(0.15331372924858144)
-DATA const_log5<>+8(SB)/8, $(0.15331372924858144)
-DATA const_log5<>+16(SB)/8, $(0.15331372924858144)
-DATA const_log5<>+24(SB)/8, $(0.15331372924858144)
-DATA const_log5<>+32(SB)/8, $(0.15331372924858144)
-DATA const_log5<>+40(SB)/8, $(0.15331372924858144)
-DATA const_log5<>+48(SB)/8, $(0.15331372924858144)
-DATA const_log5<>+56(SB)/8, $(0.15331372924858144)
+DATA const_log5<>+0(SB)/8, $(0.14285685019083075)
+DATA const_log5<>+8(SB)/8, $(0.14285685019083075)
+DATA const_log5<>+16(SB)/8, $(0.14285685019083075)
+DATA const_log5<>+24(SB)/8, $(0.14285685019083075)
+DATA const_log5<>+32(SB)/8, $(0.14285685019083075)
+DATA const_log5<>+40(SB)/8, $(0.14285685019083075)
+DATA const_log5<>+48(SB)/8, $(0.14285685019083075)
+DATA const_log5<>+56(SB)/8, $(0.14285685019083075)
 GLOBL const_log5<>(SB), RODATA|NOPTR, $64
 
-DATA const_log6<>+0(SB)/8, $(0.14620635639086368)
-DATA const_log6<>+8(SB)/8, $(0.14620635639086368)
-DATA const_log6<>+16(SB)/8, $(0.14620635639086368)
-DATA const_log6<>+24(SB)/8, $(0.14620635639086368)
-DATA const_log6<>+32(SB)/8, $(0.14620635639086368)
-DATA const_log6<>+40(SB)/8, $(0.14620635639086368)
-DATA const_log6<>+48(SB)/8, $(0.14620635639086368)
-DATA const_log6<>+56(SB)/8, $(0.14620635639086368)
+DATA const_log6<>+0(SB)/8, $(-0.12525008318617054)
+DATA const_log6<>+8(SB)/8, $(-0.12525008318617054)
+DATA const_log6<>+16(SB)/8, $(-0.12525008318617054)
+DATA const_log6<>+24(SB)/8, $(-0.12525008318617054)
+DATA const_log6<>+32(SB)/8, $(-0.12525008318617054)
+DATA const_log6<>+40(SB)/8, $(-0.12525008318617054)
+DATA const_log6<>+48(SB)/8, $(-0.12525008318617054)
+DATA const_log6<>+56(SB)/8, $(-0.12525008318617054)
 GLOBL const_log6<>(SB), RODATA|NOPTR, $64
+
+DATA const_log7<>+0(SB)/8, $(0.11138614510955572)
+DATA const_log7<>+8(SB)/8, $(0.11138614510955572)
+DATA const_log7<>+16(SB)/8, $(0.11138614510955572)
+DATA const_log7<>+24(SB)/8, $(0.11138614510955572)
+DATA const_log7<>+32(SB)/8, $(0.11138614510955572)
+DATA const_log7<>+40(SB)/8, $(0.11138614510955572)
+DATA const_log7<>+48(SB)/8, $(0.11138614510955572)
+DATA const_log7<>+56(SB)/8, $(0.11138614510955572)
+GLOBL const_log7<>(SB), RODATA|NOPTR, $64
+
+DATA table_root<>+0(SB)/8, $0x3ff0000000000000
+DATA table_root<>+8(SB)/8, $0x3fefb5586cf9890f
+DATA table_root<>+16(SB)/8, $0x3fef72b83c7d517b
+DATA table_root<>+24(SB)/8, $0x3fef387a6e756238
+DATA table_root<>+32(SB)/8, $0x3fef06fe0a31b715
+DATA table_root<>+40(SB)/8, $0x3feedea64c123422
+DATA table_root<>+48(SB)/8, $0x3feebfdad5362a27
+DATA table_root<>+56(SB)/8, $0x3feeab07dd485429
+DATA table_root<>+64(SB)/8, $0x3feea09e667f3bcd
+DATA table_root<>+72(SB)/8, $0x3feea11473eb0187
+DATA table_root<>+80(SB)/8, $0x3feeace5422aa0db
+DATA table_root<>+88(SB)/8, $0x3feec49182a3f090
+DATA table_root<>+96(SB)/8, $0x3feee89f995ad3ad
+DATA table_root<>+104(SB)/8, $0x3fef199bdd85529c
+DATA table_root<>+112(SB)/8, $0x3fef5818dcfba487
+DATA table_root<>+120(SB)/8, $0x3fefa4afa2a490da
+GLOBL table_root<>(SB), RODATA|NOPTR, $128
+
+DATA table_rootHigh<>+0(SB)/4, $0x3ff00000
+DATA table_rootHigh<>+4(SB)/4, $0x3fefb558
+DATA table_rootHigh<>+8(SB)/4, $0x3fef72b8
+DATA table_rootHigh<>+12(SB)/4, $0x3fef387a
+DATA table_rootHigh<>+16(SB)/4, $0x3fef06fe
+DATA table_rootHigh<>+20(SB)/4, $0x3feedea6
+DATA table_rootHigh<>+24(SB)/4, $0x3feebfda
+DATA table_rootHigh<>+28(SB)/4, $0x3feeab07
+DATA table_rootHigh<>+32(SB)/4, $0x3feea09e
+DATA table_rootHigh<>+36(SB)/4, $0x3feea114
+DATA table_rootHigh<>+40(SB)/4, $0x3feeace5
+DATA table_rootHigh<>+44(SB)/4, $0x3feec491
+DATA table_rootHigh<>+48(SB)/4, $0x3feee89f
+DATA table_rootHigh<>+52(SB)/4, $0x3fef199b
+DATA table_rootHigh<>+56(SB)/4, $0x3fef5818
+DATA table_rootHigh<>+60(SB)/4, $0x3fefa4af
+GLOBL table_rootHigh<>(SB), RODATA|NOPTR, $64
+
+DATA table_rootLow<>+0(SB)/4, $0x00000000
+DATA table_rootLow<>+4(SB)/4, $0x6cf9890f
+DATA table_rootLow<>+8(SB)/4, $0x3c7d517b
+DATA table_rootLow<>+12(SB)/4, $0x6e756238
+DATA table_rootLow<>+16(SB)/4, $0x0a31b715
+DATA table_rootLow<>+20(SB)/4, $0x4c123422
+DATA table_rootLow<>+24(SB)/4, $0xd5362a27
+DATA table_rootLow<>+28(SB)/4, $0xdd485429
+DATA table_rootLow<>+32(SB)/4, $0x667f3bcd
+DATA table_rootLow<>+36(SB)/4, $0x73eb0187
+DATA table_rootLow<>+40(SB)/4, $0x422aa0db
+DATA table_rootLow<>+44(SB)/4, $0x82a3f090
+DATA table_rootLow<>+48(SB)/4, $0x995ad3ad
+DATA table_rootLow<>+52(SB)/4, $0xdd85529c
+DATA table_rootLow<>+56(SB)/4, $0xdcfba487
+DATA table_rootLow<>+60(SB)/4, $0xa2a490da
+GLOBL table_rootLow<>(SB), RODATA|NOPTR, $64
+
+DATA table_inverse<>+0(SB)/8, $0x3ff0000000000000
+DATA table_inverse<>+8(SB)/8, $0x3fee000000000000
+DATA table_inverse<>+16(SB)/8, $0x3fec3c3c3c3c3c3c
+DATA table_inverse<>+24(SB)/8, $0x3feaaaaaaaaaaaab
+DATA table_inverse<>+32(SB)/8, $0x3fe9435e50d79436
+DATA table_inverse<>+40(SB)/8, $0x3fe8000000000000
+DATA table_inverse<>+48(SB)/8, $0x3fe6db6db6db6db7
+DATA table_inverse<>+56(SB)/8, $0x3fe5d1745d1745d1
+DATA table_inverse<>+64(SB)/8, $0x3fe4de9bd37a6f4e
+DATA table_inverse<>+72(SB)/8, $0x3fe4000000000000
+DATA table_inverse<>+80(SB)/8, $0x3fe3333333333333
+DATA table_inverse<>+88(SB)/8, $0x3fe2762762762762
+DATA table_inverse<>+96(SB)/8, $0x3fe1c71c71c71c72
+DATA table_inverse<>+104(SB)/8, $0x3fe1249249249249
+DATA table_inverse<>+112(SB)/8, $0x3fe08d3dcb08d3dd
+DATA table_inverse<>+120(SB)/8, $0x3fe0000000000000
+GLOBL table_inverse<>(SB), RODATA|NOPTR, $128
+
+DATA table_inverseHigh<>+0(SB)/4, $0x3ff00000
+DATA table_inverseHigh<>+4(SB)/4, $0x3fee0000
+DATA table_inverseHigh<>+8(SB)/4, $0x3fec3c3c
+DATA table_inverseHigh<>+12(SB)/4, $0x3feaaaaa
+DATA table_inverseHigh<>+16(SB)/4, $0x3fe9435e
+DATA table_inverseHigh<>+20(SB)/4, $0x3fe80000
+DATA table_inverseHigh<>+24(SB)/4, $0x3fe6db6d
+DATA table_inverseHigh<>+28(SB)/4, $0x3fe5d174
+DATA table_inverseHigh<>+32(SB)/4, $0x3fe4de9b
+DATA table_inverseHigh<>+36(SB)/4, $0x3fe40000
+DATA table_inverseHigh<>+40(SB)/4, $0x3fe33333
+DATA table_inverseHigh<>+44(SB)/4, $0x3fe27627
+DATA table_inverseHigh<>+48(SB)/4, $0x3fe1c71c
+DATA table_inverseHigh<>+52(SB)/4, $0x3fe12492
+DATA table_inverseHigh<>+56(SB)/4, $0x3fe08d3d
+DATA table_inverseHigh<>+60(SB)/4, $0x3fe00000
+GLOBL table_inverseHigh<>(SB), RODATA|NOPTR, $64
+
+DATA table_inverseLow<>+0(SB)/4, $0x00000000
+DATA table_inverseLow<>+4(SB)/4, $0x00000000
+DATA table_inverseLow<>+8(SB)/4, $0x3c3c3c3c
+DATA table_inverseLow<>+12(SB)/4, $0xaaaaaaab
+DATA table_inverseLow<>+16(SB)/4, $0x50d79436
+DATA table_inverseLow<>+20(SB)/4, $0x00000000
+DATA table_inverseLow<>+24(SB)/4, $0xb6db6db7
+DATA table_inverseLow<>+28(SB)/4, $0x5d1745d1
+DATA table_inverseLow<>+32(SB)/4, $0xd37a6f4e
+DATA table_inverseLow<>+36(SB)/4, $0x00000000
+DATA table_inverseLow<>+40(SB)/4, $0x33333333
+DATA table_inverseLow<>+44(SB)/4, $0x62762762
+DATA table_inverseLow<>+48(SB)/4, $0x71c71c72
+DATA table_inverseLow<>+52(SB)/4, $0x49249249
+DATA table_inverseLow<>+56(SB)/4, $0xcb08d3dd
+DATA table_inverseLow<>+60(SB)/4, $0x00000000
+GLOBL table_inverseLow<>(SB), RODATA|NOPTR, $64
+
+DATA table_logInverse<>+0(SB)/8, $0x0000000000000000
+DATA table_logInverse<>+8(SB)/8, $0x3fb08598b59e3a07
+DATA table_logInverse<>+16(SB)/8, $0x3fc005588ad375ae
+DATA table_logInverse<>+24(SB)/8, $0x3fc7565011e49675
+DATA table_logInverse<>+32(SB)/8, $0x3fce41fccb76b0d7
+DATA table_logInverse<>+40(SB)/8, $0x3fd269621134db92
+DATA table_logInverse<>+48(SB)/8, $0x3fd588c2d913348f
+DATA table_logInverse<>+56(SB)/8, $0x3fd882f1ef83ed45
+DATA table_logInverse<>+64(SB)/8, $0x3fdb5b3e24235e88
+DATA table_logInverse<>+72(SB)/8, $0x3fde148a1a2726ce
+DATA table_logInverse<>+80(SB)/8, $0x3fe058aefa811452
+DATA table_logInverse<>+88(SB)/8, $0x3fe199fac68b4ab8
+DATA table_logInverse<>+96(SB)/8, $0x3fe2cf25fad8f1c3
+DATA table_logInverse<>+104(SB)/8, $0x3fe3f91275240811
+DATA table_logInverse<>+112(SB)/8, $0x3fe5188a4a02d7fe
+DATA table_logInverse<>+120(SB)/8, $0x3fe62e42fefa39ef
+GLOBL table_logInverse<>(SB), RODATA|NOPTR, $128
+
+DATA table_logInverseHigh<>+0(SB)/4, $0x00000000
+DATA table_logInverseHigh<>+4(SB)/4, $0x3fb08598
+DATA table_logInverseHigh<>+8(SB)/4, $0x3fc00558
+DATA table_logInverseHigh<>+12(SB)/4, $0x3fc75650
+DATA table_logInverseHigh<>+16(SB)/4, $0x3fce41fc
+DATA table_logInverseHigh<>+20(SB)/4, $0x3fd26962
+DATA table_logInverseHigh<>+24(SB)/4, $0x3fd588c2
+DATA table_logInverseHigh<>+28(SB)/4, $0x3fd882f1
+DATA table_logInverseHigh<>+32(SB)/4, $0x3fdb5b3e
+DATA table_logInverseHigh<>+36(SB)/4, $0x3fde148a
+DATA table_logInverseHigh<>+40(SB)/4, $0x3fe058ae
+DATA table_logInverseHigh<>+44(SB)/4, $0x3fe199fa
+DATA table_logInverseHigh<>+48(SB)/4, $0x3fe2cf25
+DATA table_logInverseHigh<>+52(SB)/4, $0x3fe3f912
+DATA table_logInverseHigh<>+56(SB)/4, $0x3fe5188a
+DATA table_logInverseHigh<>+60(SB)/4, $0x3fe62e42
+GLOBL table_logInverseHigh<>(SB), RODATA|NOPTR, $64
+
+DATA table_logInverseLow<>+0(SB)/4, $0x00000000
+DATA table_logInverseLow<>+4(SB)/4, $0xb59e3a07
+DATA table_logInverseLow<>+8(SB)/4, $0x8ad375ae
+DATA table_logInverseLow<>+12(SB)/4, $0x11e49675
+DATA table_logInverseLow<>+16(SB)/4, $0xcb76b0d7
+DATA table_logInverseLow<>+20(SB)/4, $0x1134db92
+DATA table_logInverseLow<>+24(SB)/4, $0xd913348f
+DATA table_logInverseLow<>+28(SB)/4, $0xef83ed45
+DATA table_logInverseLow<>+32(SB)/4, $0x24235e88
+DATA table_logInverseLow<>+36(SB)/4, $0x1a2726ce
+DATA table_logInverseLow<>+40(SB)/4, $0xfa811452
+DATA table_logInverseLow<>+44(SB)/4, $0xc68b4ab8
+DATA table_logInverseLow<>+48(SB)/4, $0xfad8f1c3
+DATA table_logInverseLow<>+52(SB)/4, $0x75240811
+DATA table_logInverseLow<>+56(SB)/4, $0x4a02d7fe
+DATA table_logInverseLow<>+60(SB)/4, $0xfefa39ef
+GLOBL table_logInverseLow<>(SB), RODATA|NOPTR, $64
 
 // func dots64AVX2(dst *[4]float64, x *float64, stride int, theta *float64, n int)
 // Requires: AVX
@@ -730,7 +832,7 @@ next:
 	RET
 
 // func expAVX2(dst *float64, x *float64, n int, a float64, b float64) int
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·expAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
@@ -741,88 +843,75 @@ turn8:
 	LEAQ         8(BX), SI
 	CMPQ         SI, DX
 	JGT          done
-	VBROADCASTSD a+24(FP), Y0
-	VMULPD       (CX)(BX*8), Y0, Y0
-	VBROADCASTSD b+32(FP), Y1
-	VSUBPD       Y1, Y0, Y0
-	VMAXPD       const_minusFar<>+0(SB), Y0, Y1
-	VMULPD       const_log2E<>+0(SB), Y1, Y2
-	VADDPD       const_round<>+0(SB), Y2, Y2
-	VSUBPD       const_round<>+0(SB), Y2, Y3
-	VMULPD       const_ln2Hi<>+0(SB), Y3, Y4
-	VSUBPD       Y4, Y1, Y1
-	VMULPD       const_ln2Lo<>+0(SB), Y3, Y3
-	VSUBPD       Y3, Y1, Y1
-	VMULPD       Y1, Y1, Y3
-	VMULPD       Y3, Y3, Y4
-	VMULPD       const_exp9<>+0(SB), Y1, Y5
-	VADDPD       const_exp8<>+0(SB), Y5, Y5
-	VMULPD       Y4, Y5, Y5
-	VMULPD       const_exp5<>+0(SB), Y1, Y6
-	VADDPD       const_exp4<>+0(SB), Y6, Y6
-	VMULPD       const_exp7<>+0(SB), Y1, Y7
-	VADDPD       const_exp6<>+0(SB), Y7, Y7
-	VMULPD       Y3, Y7, Y7
-	VADDPD       Y6, Y7, Y6
-	VADDPD       Y6, Y5, Y5
-	VMULPD       Y4, Y5, Y4
-	VMULPD       const_exp1<>+0(SB), Y1, Y5
-	VADDPD       const_exp0<>+0(SB), Y5, Y5
-	VMULPD       const_exp3<>+0(SB), Y1, Y6
-	VADDPD       const_exp2<>+0(SB), Y6, Y6
-	VMULPD       Y3, Y6, Y6
-	VADDPD       Y5, Y6, Y5
-	VADDPD       Y5, Y4, Y4
-	VMULPD       Y3, Y4, Y3
-	VADDPD       Y1, Y3, Y1
-	VADDPD       const_one<>+0(SB), Y1, Y1
-	VPSLLQ       $0x34, Y2, Y2
-	VPADDQ       Y2, Y1, Y1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y0, Y0
-	VMOVUPD      const_zero<>+0(SB), Y2
-	VBLENDVPD    Y0, Y1, Y2, Y0
+	VBROADCASTSD b+32(FP), Y0
+	VXORPD       const_sign<>+0(SB), Y0, Y1
+	VXORPD       const_sign<>+0(SB), Y0, Y0
+	VMOVUPD      (CX)(BX*8), Y2
+	VMOVUPD      32(CX)(BX*8), Y3
+	VBROADCASTSD a+24(FP), Y4
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  Y1, Y4, Y2
+	VMOVAPD      Y3, Y1
+	VFMADD213PD  Y0, Y4, Y1
+	VMAXPD       const_minusFar<>+0(SB), Y2, Y0
+	VMAXPD       const_minusFar<>+0(SB), Y1, Y3
+	VMOVUPD      const_log2E<>+0(SB), Y4
+	VMOVAPD      Y0, Y5
+	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y5
+	VMOVAPD      Y3, Y6
+	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y6
+	VMOVUPD      const_sixteenths<>+0(SB), Y7
+	VSUBPD       Y5, Y7, Y8
+	VSUBPD       Y6, Y7, Y7
+	VMOVAPD      Y0, Y9
+	VFMADD213PD  Y8, Y4, Y9
+	VMOVAPD      Y3, Y8
+	VFMADD213PD  Y7, Y4, Y8
+	VMOVUPD      const_log2ELo<>+0(SB), Y4
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y9, Y4, Y0
+	VMOVAPD      Y3, Y3
+	VFMADD213PD  Y8, Y4, Y3
+	VMOVUPD      const_exp5<>+0(SB), Y4
+	VMOVAPD      Y4, Y7
+	VFMADD213PD  const_exp4<>+0(SB), Y0, Y7
+	VMOVAPD      Y4, Y4
+	VFMADD213PD  const_exp4<>+0(SB), Y3, Y4
+	VFMADD213PD  const_exp3<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp3<>+0(SB), Y3, Y4
+	VFMADD213PD  const_exp2<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp2<>+0(SB), Y3, Y4
+	VFMADD213PD  const_exp1<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp1<>+0(SB), Y3, Y4
+	VFMADD213PD  const_exp0<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp0<>+0(SB), Y3, Y4
+	VSHUFPS      $0x88, Y6, Y5, Y8
+	VPSLLD       $0x1c, Y8, Y9
+	VPERMPS      table_rootHigh<>+0(SB), Y8, Y10
+	VPERMPS      table_rootHigh<>+32(SB), Y8, Y11
+	VBLENDVPS    Y9, Y11, Y10, Y10
+	VPERMPS      table_rootLow<>+0(SB), Y8, Y11
+	VPERMPS      table_rootLow<>+32(SB), Y8, Y8
+	VBLENDVPS    Y9, Y8, Y11, Y11
+	VUNPCKLPS    Y10, Y11, Y8
+	VUNPCKHPS    Y10, Y11, Y9
+	VPSLLQ       $0x30, Y5, Y5
+	VPSLLQ       $0x30, Y6, Y6
+	VPADDQ       Y5, Y8, Y5
+	VPADDQ       Y6, Y9, Y6
+	VMULPD       Y0, Y5, Y0
+	VMULPD       Y3, Y6, Y3
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y5, Y7, Y0
+	VMOVAPD      Y3, Y3
+	VFMADD213PD  Y6, Y4, Y3
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y2, Y2
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y1, Y1
+	VMOVUPD      const_zero<>+0(SB), Y4
+	VBLENDVPD    Y2, Y0, Y4, Y0
+	VBLENDVPD    Y1, Y3, Y4, Y1
 	VMOVUPD      Y0, (AX)(BX*8)
-	VBROADCASTSD a+24(FP), Y0
-	VMULPD       32(CX)(BX*8), Y0, Y0
-	VBROADCASTSD b+32(FP), Y1
-	VSUBPD       Y1, Y0, Y0
-	VMAXPD       const_minusFar<>+0(SB), Y0, Y1
-	VMULPD       const_log2E<>+0(SB), Y1, Y2
-	VADDPD       const_round<>+0(SB), Y2, Y2
-	VSUBPD       const_round<>+0(SB), Y2, Y3
-	VMULPD       const_ln2Hi<>+0(SB), Y3, Y4
-	VSUBPD       Y4, Y1, Y1
-	VMULPD       const_ln2Lo<>+0(SB), Y3, Y3
-	VSUBPD       Y3, Y1, Y1
-	VMULPD       Y1, Y1, Y3
-	VMULPD       Y3, Y3, Y4
-	VMULPD       const_exp9<>+0(SB), Y1, Y5
-	VADDPD       const_exp8<>+0(SB), Y5, Y5
-	VMULPD       Y4, Y5, Y5
-	VMULPD       const_exp5<>+0(SB), Y1, Y6
-	VADDPD       const_exp4<>+0(SB), Y6, Y6
-	VMULPD       const_exp7<>+0(SB), Y1, Y7
-	VADDPD       const_exp6<>+0(SB), Y7, Y7
-	VMULPD       Y3, Y7, Y7
-	VADDPD       Y6, Y7, Y6
-	VADDPD       Y6, Y5, Y5
-	VMULPD       Y4, Y5, Y4
-	VMULPD       const_exp1<>+0(SB), Y1, Y5
-	VADDPD       const_exp0<>+0(SB), Y5, Y5
-	VMULPD       const_exp3<>+0(SB), Y1, Y6
-	VADDPD       const_exp2<>+0(SB), Y6, Y6
-	VMULPD       Y3, Y6, Y6
-	VADDPD       Y5, Y6, Y5
-	VADDPD       Y5, Y4, Y4
-	VMULPD       Y3, Y4, Y3
-	VADDPD       Y1, Y3, Y1
-	VADDPD       const_one<>+0(SB), Y1, Y1
-	VPSLLQ       $0x34, Y2, Y2
-	VPADDQ       Y2, Y1, Y1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y0, Y0
-	VMOVUPD      const_zero<>+0(SB), Y2
-	VBLENDVPD    Y0, Y1, Y2, Y0
-	VMOVUPD      Y0, 32(AX)(BX*8)
+	VMOVUPD      Y1, 32(AX)(BX*8)
 	ADDQ         $0x08, BX
 	JMP          turn8
 
@@ -895,7 +984,7 @@ done:
 	RET
 
 // func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon float64) int
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·regularAVX2(SB), NOSPLIT, $0-48
 	MOVQ value+0(FP), AX
 	MOVQ slope+8(FP), CX
@@ -909,181 +998,152 @@ turn8:
 	JGT          done
 	VMOVUPD      (DX)(SI*8), Y0
 	VMOVUPD      32(DX)(SI*8), Y1
-	XORL         DI, DI
 	VORPD        const_sign<>+0(SB), Y0, Y2
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Y2, Y3
-	VMOVMSKPD    Y3, R8
-	ORL          R8, DI
 	VORPD        const_sign<>+0(SB), Y1, Y3
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Y3, Y4
+	XORL         DI, DI
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Y2, Y4
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Y3, Y5
 	VMOVMSKPD    Y4, R8
+	ORL          R8, DI
+	VMOVMSKPD    Y5, R8
 	ORL          R8, DI
 	TESTL        DI, DI
 	JNE          done
-	VMULPD       const_log2E<>+0(SB), Y2, Y4
-	VADDPD       const_round<>+0(SB), Y4, Y4
-	VSUBPD       const_round<>+0(SB), Y4, Y5
-	VMULPD       const_ln2Hi<>+0(SB), Y5, Y6
-	VSUBPD       Y6, Y2, Y6
-	VMULPD       const_ln2Lo<>+0(SB), Y5, Y5
-	VSUBPD       Y5, Y6, Y5
-	VMULPD       Y5, Y5, Y6
-	VMULPD       Y6, Y6, Y7
-	VMULPD       const_exp9<>+0(SB), Y5, Y8
-	VADDPD       const_exp8<>+0(SB), Y8, Y8
-	VMULPD       Y7, Y8, Y8
-	VMULPD       const_exp5<>+0(SB), Y5, Y9
-	VADDPD       const_exp4<>+0(SB), Y9, Y9
-	VMULPD       const_exp7<>+0(SB), Y5, Y10
-	VADDPD       const_exp6<>+0(SB), Y10, Y10
-	VMULPD       Y6, Y10, Y10
-	VADDPD       Y9, Y10, Y9
-	VADDPD       Y9, Y8, Y8
-	VMULPD       Y7, Y8, Y7
-	VMULPD       const_exp1<>+0(SB), Y5, Y8
-	VADDPD       const_exp0<>+0(SB), Y8, Y8
-	VMULPD       const_exp3<>+0(SB), Y5, Y9
-	VADDPD       const_exp2<>+0(SB), Y9, Y9
-	VMULPD       Y6, Y9, Y9
-	VADDPD       Y8, Y9, Y8
-	VADDPD       Y8, Y7, Y7
-	VMULPD       Y6, Y7, Y6
-	VADDPD       Y5, Y6, Y5
-	VADDPD       const_one<>+0(SB), Y5, Y5
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y5, Y4
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y4, Y5
-	VSUBPD       const_one<>+0(SB), Y4, Y6
-	VMULPD       const_half<>+0(SB), Y6, Y6
-	VBLENDVPD    Y5, Y6, Y4, Y5
-	VADDPD       const_two<>+0(SB), Y5, Y6
-	VDIVPD       Y6, Y5, Y6
-	VMULPD       Y6, Y6, Y7
-	VMULPD       Y7, Y7, Y8
-	VMULPD       const_log5<>+0(SB), Y7, Y9
-	VADDPD       const_log4<>+0(SB), Y9, Y9
-	VMULPD       const_log6<>+0(SB), Y8, Y10
-	VADDPD       Y9, Y10, Y9
-	VMULPD       Y8, Y8, Y10
-	VMULPD       Y10, Y9, Y9
-	VMULPD       const_log1<>+0(SB), Y7, Y10
-	VADDPD       const_log0<>+0(SB), Y10, Y10
-	VMULPD       const_log3<>+0(SB), Y7, Y11
-	VADDPD       const_log2<>+0(SB), Y11, Y11
-	VMULPD       Y8, Y11, Y8
-	VADDPD       Y10, Y8, Y8
-	VADDPD       Y8, Y9, Y8
-	VMULPD       Y5, Y5, Y9
-	VMULPD       const_half<>+0(SB), Y9, Y9
-	VMULPD       Y7, Y8, Y7
-	VADDPD       Y9, Y7, Y7
-	VMULPD       Y6, Y7, Y6
-	VSUBPD       Y6, Y9, Y6
-	VSUBPD       Y6, Y5, Y5
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y4, Y6
-	VMOVUPD      const_ln2<>+0(SB), Y7
-	VMOVUPD      const_zero<>+0(SB), Y8
-	VBLENDVPD    Y6, Y7, Y8, Y6
-	VADDPD       Y6, Y5, Y5
-	VMOVUPD      const_one<>+0(SB), Y6
-	VADDPD       const_one<>+0(SB), Y4, Y7
-	VDIVPD       Y7, Y6, Y6
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y0, Y7
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y7, Y4, Y6, Y4
-	VBROADCASTSD epsilon+32(FP), Y6
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y0, Y0
-	VMOVUPD      const_one<>+0(SB), Y7
+	VMOVUPD      const_log2E<>+0(SB), Y4
+	VMOVAPD      Y2, Y5
+	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y5
+	VMOVAPD      Y3, Y6
+	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y6
+	VMOVUPD      const_sixteenths<>+0(SB), Y7
+	VSUBPD       Y5, Y7, Y8
 	VSUBPD       Y6, Y7, Y7
-	VBLENDVPD    Y0, Y6, Y7, Y0
-	VXORPD       const_sign<>+0(SB), Y2, Y2
-	VMULPD       Y0, Y2, Y0
-	VADDPD       Y5, Y0, Y0
-	VSUBPD       Y4, Y6, Y2
-	VMOVUPD      Y0, (AX)(SI*8)
-	VMOVUPD      Y2, (CX)(SI*8)
-	VMULPD       const_log2E<>+0(SB), Y3, Y0
-	VADDPD       const_round<>+0(SB), Y0, Y0
-	VSUBPD       const_round<>+0(SB), Y0, Y2
-	VMULPD       const_ln2Hi<>+0(SB), Y2, Y4
-	VSUBPD       Y4, Y3, Y4
-	VMULPD       const_ln2Lo<>+0(SB), Y2, Y2
-	VSUBPD       Y2, Y4, Y2
-	VMULPD       Y2, Y2, Y4
-	VMULPD       Y4, Y4, Y5
-	VMULPD       const_exp9<>+0(SB), Y2, Y6
-	VADDPD       const_exp8<>+0(SB), Y6, Y6
-	VMULPD       Y5, Y6, Y6
-	VMULPD       const_exp5<>+0(SB), Y2, Y7
-	VADDPD       const_exp4<>+0(SB), Y7, Y7
-	VMULPD       const_exp7<>+0(SB), Y2, Y8
-	VADDPD       const_exp6<>+0(SB), Y8, Y8
-	VMULPD       Y4, Y8, Y8
-	VADDPD       Y7, Y8, Y7
-	VADDPD       Y7, Y6, Y6
-	VMULPD       Y5, Y6, Y5
-	VMULPD       const_exp1<>+0(SB), Y2, Y6
-	VADDPD       const_exp0<>+0(SB), Y6, Y6
-	VMULPD       const_exp3<>+0(SB), Y2, Y7
-	VADDPD       const_exp2<>+0(SB), Y7, Y7
-	VMULPD       Y4, Y7, Y7
-	VADDPD       Y6, Y7, Y6
-	VADDPD       Y6, Y5, Y5
-	VMULPD       Y4, Y5, Y4
-	VADDPD       Y2, Y4, Y2
-	VADDPD       const_one<>+0(SB), Y2, Y2
-	VPSLLQ       $0x34, Y0, Y0
-	VPADDQ       Y0, Y2, Y0
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y2
-	VSUBPD       const_one<>+0(SB), Y0, Y4
-	VMULPD       const_half<>+0(SB), Y4, Y4
-	VBLENDVPD    Y2, Y4, Y0, Y2
-	VADDPD       const_two<>+0(SB), Y2, Y4
-	VDIVPD       Y4, Y2, Y4
-	VMULPD       Y4, Y4, Y5
-	VMULPD       Y5, Y5, Y6
-	VMULPD       const_log5<>+0(SB), Y5, Y7
-	VADDPD       const_log4<>+0(SB), Y7, Y7
-	VMULPD       const_log6<>+0(SB), Y6, Y8
-	VADDPD       Y7, Y8, Y7
-	VMULPD       Y6, Y6, Y8
-	VMULPD       Y8, Y7, Y7
-	VMULPD       const_log1<>+0(SB), Y5, Y8
-	VADDPD       const_log0<>+0(SB), Y8, Y8
-	VMULPD       const_log3<>+0(SB), Y5, Y9
-	VADDPD       const_log2<>+0(SB), Y9, Y9
-	VMULPD       Y6, Y9, Y6
-	VADDPD       Y8, Y6, Y6
-	VADDPD       Y6, Y7, Y6
-	VMULPD       Y2, Y2, Y7
-	VMULPD       const_half<>+0(SB), Y7, Y7
-	VMULPD       Y5, Y6, Y5
-	VADDPD       Y7, Y5, Y5
-	VMULPD       Y4, Y5, Y4
-	VSUBPD       Y4, Y7, Y4
-	VSUBPD       Y4, Y2, Y2
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y4
-	VMOVUPD      const_ln2<>+0(SB), Y5
-	VMOVUPD      const_zero<>+0(SB), Y6
-	VBLENDVPD    Y4, Y5, Y6, Y4
-	VADDPD       Y4, Y2, Y2
+	VMOVAPD      Y2, Y9
+	VFMADD213PD  Y8, Y4, Y9
+	VMOVAPD      Y3, Y8
+	VFMADD213PD  Y7, Y4, Y8
+	VMOVUPD      const_log2ELo<>+0(SB), Y4
+	VMOVAPD      Y2, Y7
+	VFMADD213PD  Y9, Y4, Y7
+	VMOVAPD      Y3, Y9
+	VFMADD213PD  Y8, Y4, Y9
+	VMOVUPD      const_exp5<>+0(SB), Y4
+	VMOVAPD      Y4, Y8
+	VFMADD213PD  const_exp4<>+0(SB), Y7, Y8
+	VMOVAPD      Y4, Y4
+	VFMADD213PD  const_exp4<>+0(SB), Y9, Y4
+	VFMADD213PD  const_exp3<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp3<>+0(SB), Y9, Y4
+	VFMADD213PD  const_exp2<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp2<>+0(SB), Y9, Y4
+	VFMADD213PD  const_exp1<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp1<>+0(SB), Y9, Y4
+	VFMADD213PD  const_exp0<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp0<>+0(SB), Y9, Y4
+	VSHUFPS      $0x88, Y6, Y5, Y10
+	VPSLLD       $0x1c, Y10, Y11
+	VPERMPS      table_rootHigh<>+0(SB), Y10, Y12
+	VPERMPS      table_rootHigh<>+32(SB), Y10, Y13
+	VBLENDVPS    Y11, Y13, Y12, Y12
+	VPERMPS      table_rootLow<>+0(SB), Y10, Y13
+	VPERMPS      table_rootLow<>+32(SB), Y10, Y10
+	VBLENDVPS    Y11, Y10, Y13, Y13
+	VUNPCKLPS    Y12, Y13, Y10
+	VUNPCKHPS    Y12, Y13, Y11
+	VPSLLQ       $0x30, Y5, Y5
+	VPSLLQ       $0x30, Y6, Y6
+	VPADDQ       Y5, Y10, Y5
+	VPADDQ       Y6, Y11, Y6
+	VMULPD       Y7, Y5, Y7
+	VMULPD       Y9, Y6, Y9
+	VMOVAPD      Y7, Y7
+	VFMADD213PD  Y5, Y8, Y7
+	VMOVAPD      Y9, Y5
+	VFMADD213PD  Y6, Y4, Y5
 	VMOVUPD      const_one<>+0(SB), Y4
-	VADDPD       const_one<>+0(SB), Y0, Y5
-	VDIVPD       Y5, Y4, Y4
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y5
-	VMULPD       Y4, Y0, Y0
-	VBLENDVPD    Y5, Y0, Y4, Y0
-	VBROADCASTSD epsilon+32(FP), Y4
+	VADDPD       const_one<>+0(SB), Y7, Y6
+	VADDPD       const_one<>+0(SB), Y5, Y8
+	VDIVPD       Y6, Y4, Y6
+	VDIVPD       Y8, Y4, Y4
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y0, Y0
 	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y1
-	VMOVUPD      const_one<>+0(SB), Y5
-	VSUBPD       Y4, Y5, Y5
-	VBLENDVPD    Y1, Y4, Y5, Y1
+	VMULPD       Y6, Y7, Y8
+	VMULPD       Y4, Y5, Y9
+	VBLENDVPD    Y0, Y8, Y6, Y6
+	VBLENDVPD    Y1, Y9, Y4, Y4
+	VBROADCASTSD epsilon+32(FP), Y8
+	VSUBPD       Y6, Y8, Y6
+	VSUBPD       Y4, Y8, Y4
+	VMOVUPD      const_one<>+0(SB), Y9
+	VSUBPD       Y8, Y9, Y10
+	VSUBPD       Y8, Y9, Y9
+	VBLENDVPD    Y0, Y8, Y10, Y0
+	VBLENDVPD    Y1, Y8, Y9, Y1
+	VXORPD       const_sign<>+0(SB), Y2, Y2
 	VXORPD       const_sign<>+0(SB), Y3, Y3
-	VMULPD       Y1, Y3, Y1
-	VADDPD       Y2, Y1, Y1
-	VSUBPD       Y0, Y4, Y0
-	VMOVUPD      Y1, 32(AX)(SI*8)
-	VMOVUPD      Y0, 32(CX)(SI*8)
+	VMOVUPD      const_fifteen<>+0(SB), Y8
+	VMOVAPD      Y7, Y9
+	VFMADD213PD  const_integers<>+0(SB), Y8, Y9
+	VMOVAPD      Y5, Y10
+	VFMADD213PD  const_integers<>+0(SB), Y8, Y10
+	VSHUFPS      $0x88, Y10, Y9, Y8
+	VPSLLD       $0x1c, Y8, Y11
+	VPERMPS      table_inverseHigh<>+0(SB), Y8, Y12
+	VPERMPS      table_inverseHigh<>+32(SB), Y8, Y13
+	VBLENDVPS    Y11, Y13, Y12, Y12
+	VPERMPS      table_inverseLow<>+0(SB), Y8, Y13
+	VPERMPS      table_inverseLow<>+32(SB), Y8, Y8
+	VBLENDVPS    Y11, Y8, Y13, Y13
+	VUNPCKLPS    Y12, Y13, Y8
+	VUNPCKHPS    Y12, Y13, Y11
+	VSUBPD       const_one<>+0(SB), Y8, Y12
+	VSUBPD       const_one<>+0(SB), Y11, Y13
+	VMOVAPD      Y7, Y7
+	VFMADD213PD  Y12, Y8, Y7
+	VMOVAPD      Y5, Y5
+	VFMADD213PD  Y13, Y11, Y5
+	VMOVUPD      const_log7<>+0(SB), Y8
+	VMOVAPD      Y8, Y11
+	VFMADD213PD  const_log6<>+0(SB), Y7, Y11
+	VMOVAPD      Y8, Y8
+	VFMADD213PD  const_log6<>+0(SB), Y5, Y8
+	VFMADD213PD  const_log5<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log5<>+0(SB), Y5, Y8
+	VFMADD213PD  const_log4<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log4<>+0(SB), Y5, Y8
+	VFMADD213PD  const_log3<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log3<>+0(SB), Y5, Y8
+	VFMADD213PD  const_log2<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log2<>+0(SB), Y5, Y8
+	VFMADD213PD  const_log1<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log1<>+0(SB), Y5, Y8
+	VFMADD213PD  const_log0<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log0<>+0(SB), Y5, Y8
+	VSHUFPS      $0x88, Y10, Y9, Y9
+	VPSLLD       $0x1c, Y9, Y10
+	VPERMPS      table_logInverseHigh<>+0(SB), Y9, Y12
+	VPERMPS      table_logInverseHigh<>+32(SB), Y9, Y13
+	VBLENDVPS    Y10, Y13, Y12, Y12
+	VPERMPS      table_logInverseLow<>+0(SB), Y9, Y13
+	VPERMPS      table_logInverseLow<>+32(SB), Y9, Y9
+	VBLENDVPS    Y10, Y9, Y13, Y13
+	VUNPCKLPS    Y12, Y13, Y9
+	VUNPCKHPS    Y12, Y13, Y10
+	VMULPD       Y7, Y7, Y12
+	VMULPD       Y5, Y5, Y13
+	VMOVAPD      Y12, Y12
+	VFMADD213PD  Y7, Y11, Y12
+	VMOVAPD      Y13, Y7
+	VFMADD213PD  Y5, Y8, Y7
+	VADDPD       Y12, Y9, Y5
+	VADDPD       Y7, Y10, Y7
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  Y5, Y0, Y2
+	VMOVAPD      Y3, Y0
+	VFMADD213PD  Y7, Y1, Y0
+	VMOVUPD      Y2, (AX)(SI*8)
+	VMOVUPD      Y0, 32(AX)(SI*8)
+	VMOVUPD      Y6, (CX)(SI*8)
+	VMOVUPD      Y4, 32(CX)(SI*8)
 	ADDQ         $0x08, SI
 	JMP          turn8
 
@@ -1093,7 +1153,7 @@ done:
 	RET
 
 // func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
-// Requires: AVX, AVX2, POPCNT
+// Requires: AVX, AVX2, FMA3, POPCNT
 TEXT ·logRatiosAVX2(SB), NOSPLIT, $0-104
 	MOVQ value+0(FP), AX
 	MOVQ dChosen+8(FP), CX
@@ -1110,231 +1170,200 @@ turn8:
 	CMPQ         R11, R9
 	JGT          done
 	VMOVUPD      (BX)(R10*8), Y0
+	VMOVUPD      32(BX)(R10*8), Y1
 	VSUBPD       (DI)(R10*8), Y0, Y0
-	VMOVUPD      (SI)(R10*8), Y1
-	VSUBPD       (R8)(R10*8), Y1, Y1
-	VSUBPD       Y1, Y0, Y0
-	VBROADCASTSD beta+64(FP), Y1
-	VMULPD       Y0, Y1, Y1
-	VMOVUPD      32(BX)(R10*8), Y2
-	VSUBPD       32(DI)(R10*8), Y2, Y2
+	VSUBPD       32(DI)(R10*8), Y1, Y1
+	VMOVUPD      (SI)(R10*8), Y2
 	VMOVUPD      32(SI)(R10*8), Y3
+	VSUBPD       (R8)(R10*8), Y2, Y2
 	VSUBPD       32(R8)(R10*8), Y3, Y3
-	VSUBPD       Y3, Y2, Y2
-	VBROADCASTSD beta+64(FP), Y3
-	VMULPD       Y2, Y3, Y3
+	VSUBPD       Y2, Y0, Y0
+	VSUBPD       Y3, Y1, Y1
+	VBROADCASTSD beta+64(FP), Y2
+	VMULPD       Y2, Y0, Y3
+	VMULPD       Y2, Y1, Y2
+	VORPD        const_sign<>+0(SB), Y3, Y4
+	VORPD        const_sign<>+0(SB), Y2, Y5
 	XORL         R11, R11
-	VORPD        const_sign<>+0(SB), Y1, Y4
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Y4, Y5
-	VMOVMSKPD    Y5, R12
-	ORL          R12, R11
-	VORPD        const_sign<>+0(SB), Y3, Y5
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Y5, Y6
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Y4, Y6
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Y5, Y7
 	VMOVMSKPD    Y6, R12
+	ORL          R12, R11
+	VMOVMSKPD    Y7, R12
 	ORL          R12, R11
 	TESTL        R11, R11
 	JNE          done
 	MOVQ         counts+88(FP), R11
 	MOVQ         sums+80(FP), R12
 	VCMPPD       $0x1e, const_zero<>+0(SB), Y0, Y6
+	VCMPPD       $0x1e, const_zero<>+0(SB), Y1, Y7
 	VMOVMSKPD    Y6, R13
 	POPCNTQ      R13, R13
 	ADDQ         R13, (R11)
-	VCMPPD       $0x00, const_zero<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, R13
-	POPCNTQ      R13, R13
-	ADDQ         R13, 8(R11)
-	VMULPD       const_log2E<>+0(SB), Y4, Y0
-	VADDPD       const_round<>+0(SB), Y0, Y0
-	VSUBPD       const_round<>+0(SB), Y0, Y6
-	VMULPD       const_ln2Hi<>+0(SB), Y6, Y7
-	VSUBPD       Y7, Y4, Y7
-	VMULPD       const_ln2Lo<>+0(SB), Y6, Y6
-	VSUBPD       Y6, Y7, Y6
-	VMULPD       Y6, Y6, Y7
-	VMULPD       Y7, Y7, Y8
-	VMULPD       const_exp9<>+0(SB), Y6, Y9
-	VADDPD       const_exp8<>+0(SB), Y9, Y9
-	VMULPD       Y8, Y9, Y9
-	VMULPD       const_exp5<>+0(SB), Y6, Y10
-	VADDPD       const_exp4<>+0(SB), Y10, Y10
-	VMULPD       const_exp7<>+0(SB), Y6, Y11
-	VADDPD       const_exp6<>+0(SB), Y11, Y11
-	VMULPD       Y7, Y11, Y11
-	VADDPD       Y10, Y11, Y10
-	VADDPD       Y10, Y9, Y9
-	VMULPD       Y8, Y9, Y8
-	VMULPD       const_exp1<>+0(SB), Y6, Y9
-	VADDPD       const_exp0<>+0(SB), Y9, Y9
-	VMULPD       const_exp3<>+0(SB), Y6, Y10
-	VADDPD       const_exp2<>+0(SB), Y10, Y10
-	VMULPD       Y7, Y10, Y10
-	VADDPD       Y9, Y10, Y9
-	VADDPD       Y9, Y8, Y8
-	VMULPD       Y7, Y8, Y7
-	VADDPD       Y6, Y7, Y6
-	VADDPD       const_one<>+0(SB), Y6, Y6
-	VPSLLQ       $0x34, Y0, Y0
-	VPADDQ       Y0, Y6, Y0
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y6
-	VSUBPD       const_one<>+0(SB), Y0, Y7
-	VMULPD       const_half<>+0(SB), Y7, Y7
-	VBLENDVPD    Y6, Y7, Y0, Y6
-	VADDPD       const_two<>+0(SB), Y6, Y7
-	VDIVPD       Y7, Y6, Y7
-	VMULPD       Y7, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMULPD       const_log5<>+0(SB), Y8, Y10
-	VADDPD       const_log4<>+0(SB), Y10, Y10
-	VMULPD       const_log6<>+0(SB), Y9, Y11
-	VADDPD       Y10, Y11, Y10
-	VMULPD       Y9, Y9, Y11
-	VMULPD       Y11, Y10, Y10
-	VMULPD       const_log1<>+0(SB), Y8, Y11
-	VADDPD       const_log0<>+0(SB), Y11, Y11
-	VMULPD       const_log3<>+0(SB), Y8, Y12
-	VADDPD       const_log2<>+0(SB), Y12, Y12
-	VMULPD       Y9, Y12, Y9
-	VADDPD       Y11, Y9, Y9
-	VADDPD       Y9, Y10, Y9
-	VMULPD       Y6, Y6, Y10
-	VMULPD       const_half<>+0(SB), Y10, Y10
-	VMULPD       Y8, Y9, Y8
-	VADDPD       Y10, Y8, Y8
-	VMULPD       Y7, Y8, Y7
-	VSUBPD       Y7, Y10, Y7
-	VSUBPD       Y7, Y6, Y6
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y7
-	VMOVUPD      const_ln2<>+0(SB), Y8
-	VMOVUPD      const_zero<>+0(SB), Y9
-	VBLENDVPD    Y7, Y8, Y9, Y7
-	VADDPD       Y7, Y6, Y6
-	VMOVUPD      const_one<>+0(SB), Y7
-	VADDPD       const_one<>+0(SB), Y0, Y8
-	VDIVPD       Y8, Y7, Y7
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y8
-	VMULPD       Y7, Y0, Y0
-	VBLENDVPD    Y8, Y0, Y7, Y0
-	VBROADCASTSD epsilon+72(FP), Y7
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y1, Y1
-	VMOVUPD      const_one<>+0(SB), Y8
-	VSUBPD       Y7, Y8, Y8
-	VBLENDVPD    Y1, Y7, Y8, Y1
-	VXORPD       const_sign<>+0(SB), Y4, Y4
-	VMULPD       Y1, Y4, Y1
-	VADDPD       Y6, Y1, Y1
-	VSUBPD       Y0, Y7, Y0
-	VMOVUPD      Y1, (AX)(R10*8)
-	VADDPD       (R12), Y1, Y1
-	VMOVUPD      Y1, (R12)
-	VCMPPD       $0x00, const_zero<>+0(SB), Y0, Y1
-	VMOVMSKPD    Y1, R13
-	POPCNTQ      R13, R13
-	ADDQ         R13, 16(R11)
-	VBROADCASTSD beta+64(FP), Y1
-	VMULPD       Y0, Y1, Y0
-	VMOVUPD      Y0, (CX)(R10*8)
-	VXORPD       const_sign<>+0(SB), Y0, Y0
-	VMOVUPD      Y0, (DX)(R10*8)
-	VCMPPD       $0x1e, const_zero<>+0(SB), Y2, Y0
-	VMOVMSKPD    Y0, R13
+	VMOVMSKPD    Y7, R13
 	POPCNTQ      R13, R13
 	ADDQ         R13, (R11)
-	VCMPPD       $0x00, const_zero<>+0(SB), Y2, Y0
+	VCMPPD       $0x00, const_zero<>+0(SB), Y0, Y0
+	VCMPPD       $0x00, const_zero<>+0(SB), Y1, Y1
 	VMOVMSKPD    Y0, R13
 	POPCNTQ      R13, R13
 	ADDQ         R13, 8(R11)
-	VMULPD       const_log2E<>+0(SB), Y5, Y0
-	VADDPD       const_round<>+0(SB), Y0, Y0
-	VSUBPD       const_round<>+0(SB), Y0, Y1
-	VMULPD       const_ln2Hi<>+0(SB), Y1, Y2
-	VSUBPD       Y2, Y5, Y2
-	VMULPD       const_ln2Lo<>+0(SB), Y1, Y1
-	VSUBPD       Y1, Y2, Y1
-	VMULPD       Y1, Y1, Y2
-	VMULPD       Y2, Y2, Y4
-	VMULPD       const_exp9<>+0(SB), Y1, Y6
-	VADDPD       const_exp8<>+0(SB), Y6, Y6
-	VMULPD       Y4, Y6, Y6
-	VMULPD       const_exp5<>+0(SB), Y1, Y7
-	VADDPD       const_exp4<>+0(SB), Y7, Y7
-	VMULPD       const_exp7<>+0(SB), Y1, Y8
-	VADDPD       const_exp6<>+0(SB), Y8, Y8
-	VMULPD       Y2, Y8, Y8
-	VADDPD       Y7, Y8, Y7
-	VADDPD       Y7, Y6, Y6
-	VMULPD       Y4, Y6, Y4
-	VMULPD       const_exp1<>+0(SB), Y1, Y6
-	VADDPD       const_exp0<>+0(SB), Y6, Y6
-	VMULPD       const_exp3<>+0(SB), Y1, Y7
-	VADDPD       const_exp2<>+0(SB), Y7, Y7
-	VMULPD       Y2, Y7, Y7
-	VADDPD       Y6, Y7, Y6
-	VADDPD       Y6, Y4, Y4
-	VMULPD       Y2, Y4, Y2
-	VADDPD       Y1, Y2, Y1
-	VADDPD       const_one<>+0(SB), Y1, Y1
-	VPSLLQ       $0x34, Y0, Y0
-	VPADDQ       Y0, Y1, Y0
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y1
-	VSUBPD       const_one<>+0(SB), Y0, Y2
-	VMULPD       const_half<>+0(SB), Y2, Y2
-	VBLENDVPD    Y1, Y2, Y0, Y1
-	VADDPD       const_two<>+0(SB), Y1, Y2
-	VDIVPD       Y2, Y1, Y2
-	VMULPD       Y2, Y2, Y4
-	VMULPD       Y4, Y4, Y6
-	VMULPD       const_log5<>+0(SB), Y4, Y7
-	VADDPD       const_log4<>+0(SB), Y7, Y7
-	VMULPD       const_log6<>+0(SB), Y6, Y8
-	VADDPD       Y7, Y8, Y7
-	VMULPD       Y6, Y6, Y8
-	VMULPD       Y8, Y7, Y7
-	VMULPD       const_log1<>+0(SB), Y4, Y8
-	VADDPD       const_log0<>+0(SB), Y8, Y8
-	VMULPD       const_log3<>+0(SB), Y4, Y9
-	VADDPD       const_log2<>+0(SB), Y9, Y9
-	VMULPD       Y6, Y9, Y6
-	VADDPD       Y8, Y6, Y6
-	VADDPD       Y6, Y7, Y6
-	VMULPD       Y1, Y1, Y7
-	VMULPD       const_half<>+0(SB), Y7, Y7
-	VMULPD       Y4, Y6, Y4
-	VADDPD       Y7, Y4, Y4
-	VMULPD       Y2, Y4, Y2
-	VSUBPD       Y2, Y7, Y2
-	VSUBPD       Y2, Y1, Y1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y2
-	VMOVUPD      const_ln2<>+0(SB), Y4
-	VMOVUPD      const_zero<>+0(SB), Y6
-	VBLENDVPD    Y2, Y4, Y6, Y2
-	VADDPD       Y2, Y1, Y1
-	VMOVUPD      const_one<>+0(SB), Y2
-	VADDPD       const_one<>+0(SB), Y0, Y4
-	VDIVPD       Y4, Y2, Y2
-	VCMPPD       $0x1d, const_zero<>+0(SB), Y3, Y4
-	VMULPD       Y2, Y0, Y0
-	VBLENDVPD    Y4, Y0, Y2, Y0
-	VBROADCASTSD epsilon+72(FP), Y2
+	VMOVMSKPD    Y1, R13
+	POPCNTQ      R13, R13
+	ADDQ         R13, 8(R11)
+	VMOVUPD      const_log2E<>+0(SB), Y0
+	VMOVAPD      Y4, Y1
+	VFMADD213PD  const_sixteenths<>+0(SB), Y0, Y1
+	VMOVAPD      Y5, Y6
+	VFMADD213PD  const_sixteenths<>+0(SB), Y0, Y6
+	VMOVUPD      const_sixteenths<>+0(SB), Y7
+	VSUBPD       Y1, Y7, Y8
+	VSUBPD       Y6, Y7, Y7
+	VMOVAPD      Y4, Y9
+	VFMADD213PD  Y8, Y0, Y9
+	VMOVAPD      Y5, Y8
+	VFMADD213PD  Y7, Y0, Y8
+	VMOVUPD      const_log2ELo<>+0(SB), Y0
+	VMOVAPD      Y4, Y7
+	VFMADD213PD  Y9, Y0, Y7
+	VMOVAPD      Y5, Y9
+	VFMADD213PD  Y8, Y0, Y9
+	VMOVUPD      const_exp5<>+0(SB), Y0
+	VMOVAPD      Y0, Y8
+	VFMADD213PD  const_exp4<>+0(SB), Y7, Y8
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  const_exp4<>+0(SB), Y9, Y0
+	VFMADD213PD  const_exp3<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp3<>+0(SB), Y9, Y0
+	VFMADD213PD  const_exp2<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp2<>+0(SB), Y9, Y0
+	VFMADD213PD  const_exp1<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp1<>+0(SB), Y9, Y0
+	VFMADD213PD  const_exp0<>+0(SB), Y7, Y8
+	VFMADD213PD  const_exp0<>+0(SB), Y9, Y0
+	VSHUFPS      $0x88, Y6, Y1, Y10
+	VPSLLD       $0x1c, Y10, Y11
+	VPERMPS      table_rootHigh<>+0(SB), Y10, Y12
+	VPERMPS      table_rootHigh<>+32(SB), Y10, Y13
+	VBLENDVPS    Y11, Y13, Y12, Y12
+	VPERMPS      table_rootLow<>+0(SB), Y10, Y13
+	VPERMPS      table_rootLow<>+32(SB), Y10, Y10
+	VBLENDVPS    Y11, Y10, Y13, Y13
+	VUNPCKLPS    Y12, Y13, Y10
+	VUNPCKHPS    Y12, Y13, Y11
+	VPSLLQ       $0x30, Y1, Y1
+	VPSLLQ       $0x30, Y6, Y6
+	VPADDQ       Y1, Y10, Y1
+	VPADDQ       Y6, Y11, Y6
+	VMULPD       Y7, Y1, Y7
+	VMULPD       Y9, Y6, Y9
+	VMOVAPD      Y7, Y7
+	VFMADD213PD  Y1, Y8, Y7
+	VMOVAPD      Y9, Y1
+	VFMADD213PD  Y6, Y0, Y1
+	VMOVUPD      const_one<>+0(SB), Y0
+	VADDPD       const_one<>+0(SB), Y7, Y6
+	VADDPD       const_one<>+0(SB), Y1, Y8
+	VDIVPD       Y6, Y0, Y6
+	VDIVPD       Y8, Y0, Y0
 	VCMPPD       $0x1d, const_zero<>+0(SB), Y3, Y3
-	VMOVUPD      const_one<>+0(SB), Y4
-	VSUBPD       Y2, Y4, Y4
-	VBLENDVPD    Y3, Y2, Y4, Y3
-	VXORPD       const_sign<>+0(SB), Y5, Y4
-	VMULPD       Y3, Y4, Y3
-	VADDPD       Y1, Y3, Y1
-	VSUBPD       Y0, Y2, Y0
+	VCMPPD       $0x1d, const_zero<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y7, Y8
+	VMULPD       Y0, Y1, Y9
+	VBLENDVPD    Y3, Y8, Y6, Y6
+	VBLENDVPD    Y2, Y9, Y0, Y0
+	VBROADCASTSD epsilon+72(FP), Y8
+	VSUBPD       Y6, Y8, Y6
+	VSUBPD       Y0, Y8, Y0
+	VMOVUPD      const_one<>+0(SB), Y9
+	VSUBPD       Y8, Y9, Y10
+	VSUBPD       Y8, Y9, Y9
+	VBLENDVPD    Y3, Y8, Y10, Y3
+	VBLENDVPD    Y2, Y8, Y9, Y2
+	VXORPD       const_sign<>+0(SB), Y4, Y4
+	VXORPD       const_sign<>+0(SB), Y5, Y5
+	VMOVUPD      const_fifteen<>+0(SB), Y8
+	VMOVAPD      Y7, Y9
+	VFMADD213PD  const_integers<>+0(SB), Y8, Y9
+	VMOVAPD      Y1, Y10
+	VFMADD213PD  const_integers<>+0(SB), Y8, Y10
+	VSHUFPS      $0x88, Y10, Y9, Y8
+	VPSLLD       $0x1c, Y8, Y11
+	VPERMPS      table_inverseHigh<>+0(SB), Y8, Y12
+	VPERMPS      table_inverseHigh<>+32(SB), Y8, Y13
+	VBLENDVPS    Y11, Y13, Y12, Y12
+	VPERMPS      table_inverseLow<>+0(SB), Y8, Y13
+	VPERMPS      table_inverseLow<>+32(SB), Y8, Y8
+	VBLENDVPS    Y11, Y8, Y13, Y13
+	VUNPCKLPS    Y12, Y13, Y8
+	VUNPCKHPS    Y12, Y13, Y11
+	VSUBPD       const_one<>+0(SB), Y8, Y12
+	VSUBPD       const_one<>+0(SB), Y11, Y13
+	VMOVAPD      Y7, Y7
+	VFMADD213PD  Y12, Y8, Y7
+	VMOVAPD      Y1, Y1
+	VFMADD213PD  Y13, Y11, Y1
+	VMOVUPD      const_log7<>+0(SB), Y8
+	VMOVAPD      Y8, Y11
+	VFMADD213PD  const_log6<>+0(SB), Y7, Y11
+	VMOVAPD      Y8, Y8
+	VFMADD213PD  const_log6<>+0(SB), Y1, Y8
+	VFMADD213PD  const_log5<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log5<>+0(SB), Y1, Y8
+	VFMADD213PD  const_log4<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log4<>+0(SB), Y1, Y8
+	VFMADD213PD  const_log3<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log3<>+0(SB), Y1, Y8
+	VFMADD213PD  const_log2<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log2<>+0(SB), Y1, Y8
+	VFMADD213PD  const_log1<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log1<>+0(SB), Y1, Y8
+	VFMADD213PD  const_log0<>+0(SB), Y7, Y11
+	VFMADD213PD  const_log0<>+0(SB), Y1, Y8
+	VSHUFPS      $0x88, Y10, Y9, Y9
+	VPSLLD       $0x1c, Y9, Y10
+	VPERMPS      table_logInverseHigh<>+0(SB), Y9, Y12
+	VPERMPS      table_logInverseHigh<>+32(SB), Y9, Y13
+	VBLENDVPS    Y10, Y13, Y12, Y12
+	VPERMPS      table_logInverseLow<>+0(SB), Y9, Y13
+	VPERMPS      table_logInverseLow<>+32(SB), Y9, Y9
+	VBLENDVPS    Y10, Y9, Y13, Y13
+	VUNPCKLPS    Y12, Y13, Y9
+	VUNPCKHPS    Y12, Y13, Y10
+	VMULPD       Y7, Y7, Y12
+	VMULPD       Y1, Y1, Y13
+	VMOVAPD      Y12, Y12
+	VFMADD213PD  Y7, Y11, Y12
+	VMOVAPD      Y13, Y7
+	VFMADD213PD  Y1, Y8, Y7
+	VADDPD       Y12, Y9, Y1
+	VADDPD       Y7, Y10, Y7
+	VMOVAPD      Y4, Y4
+	VFMADD213PD  Y1, Y3, Y4
+	VMOVAPD      Y5, Y1
+	VFMADD213PD  Y7, Y2, Y1
+	VMOVUPD      Y4, (AX)(R10*8)
 	VMOVUPD      Y1, 32(AX)(R10*8)
+	VADDPD       (R12), Y4, Y2
+	VMOVUPD      Y2, (R12)
 	VADDPD       32(R12), Y1, Y1
 	VMOVUPD      Y1, 32(R12)
-	VCMPPD       $0x00, const_zero<>+0(SB), Y0, Y1
+	VCMPPD       $0x00, const_zero<>+0(SB), Y6, Y1
+	VCMPPD       $0x00, const_zero<>+0(SB), Y0, Y2
 	VMOVMSKPD    Y1, R12
 	POPCNTQ      R12, R12
 	ADDQ         R12, 16(R11)
+	VMOVMSKPD    Y2, R12
+	POPCNTQ      R12, R12
+	ADDQ         R12, 16(R11)
 	VBROADCASTSD beta+64(FP), Y1
-	VMULPD       Y0, Y1, Y0
+	VMULPD       Y1, Y6, Y2
+	VMULPD       Y1, Y0, Y0
+	VMOVUPD      Y2, (CX)(R10*8)
 	VMOVUPD      Y0, 32(CX)(R10*8)
+	VXORPD       const_sign<>+0(SB), Y2, Y1
 	VXORPD       const_sign<>+0(SB), Y0, Y0
+	VMOVUPD      Y1, (DX)(R10*8)
 	VMOVUPD      Y0, 32(DX)(R10*8)
 	ADDQ         $0x08, R10
 	JMP          turn8
@@ -1727,85 +1756,79 @@ turn16:
 	LEAQ         16(BX), SI
 	CMPQ         SI, DX
 	JGT          after16
-	VBROADCASTSD a+24(FP), Z0
-	VMULPD       (CX)(BX*8), Z0, Z1
-	VMULPD       64(CX)(BX*8), Z0, Z0
-	VBROADCASTSD b+32(FP), Z5
-	VSUBPD       Z5, Z1, Z1
-	VSUBPD       Z5, Z0, Z0
-	VMAXPD       const_minusFar<>+0(SB), Z1, Z5
-	VMAXPD       const_minusFar<>+0(SB), Z0, Z6
-	VMULPD       const_log2E<>+0(SB), Z5, Z7
-	VMULPD       const_log2E<>+0(SB), Z6, Z8
-	VADDPD       const_round<>+0(SB), Z7, Z7
-	VADDPD       const_round<>+0(SB), Z8, Z8
-	VSUBPD       const_round<>+0(SB), Z7, Z9
-	VSUBPD       const_round<>+0(SB), Z8, Z10
-	VMULPD       const_ln2Hi<>+0(SB), Z9, Z11
-	VMULPD       const_ln2Hi<>+0(SB), Z10, Z12
-	VSUBPD       Z11, Z5, Z5
-	VSUBPD       Z12, Z6, Z6
-	VMULPD       const_ln2Lo<>+0(SB), Z9, Z9
-	VMULPD       const_ln2Lo<>+0(SB), Z10, Z10
-	VSUBPD       Z9, Z5, Z5
-	VSUBPD       Z10, Z6, Z6
-	VMULPD       Z5, Z5, Z9
-	VMULPD       Z6, Z6, Z10
-	VMULPD       Z9, Z9, Z11
-	VMULPD       Z10, Z10, Z12
-	VMULPD       const_exp9<>+0(SB), Z5, Z13
-	VMULPD       const_exp9<>+0(SB), Z6, Z14
-	VADDPD       const_exp8<>+0(SB), Z13, Z13
-	VADDPD       const_exp8<>+0(SB), Z14, Z14
-	VMULPD       Z11, Z13, Z13
-	VMULPD       Z12, Z14, Z14
-	VMULPD       const_exp5<>+0(SB), Z5, Z15
-	VMULPD       const_exp5<>+0(SB), Z6, Z16
-	VADDPD       const_exp4<>+0(SB), Z15, Z15
-	VADDPD       const_exp4<>+0(SB), Z16, Z16
-	VMULPD       const_exp7<>+0(SB), Z5, Z17
-	VMULPD       const_exp7<>+0(SB), Z6, Z18
-	VADDPD       const_exp6<>+0(SB), Z17, Z17
-	VADDPD       const_exp6<>+0(SB), Z18, Z18
-	VMULPD       Z9, Z17, Z17
-	VMULPD       Z10, Z18, Z18
-	VADDPD       Z15, Z17, Z15
-	VADDPD       Z16, Z18, Z16
-	VADDPD       Z15, Z13, Z13
-	VADDPD       Z16, Z14, Z14
-	VMULPD       Z11, Z13, Z11
-	VMULPD       Z12, Z14, Z12
-	VMULPD       const_exp1<>+0(SB), Z5, Z13
-	VMULPD       const_exp1<>+0(SB), Z6, Z14
-	VADDPD       const_exp0<>+0(SB), Z13, Z13
-	VADDPD       const_exp0<>+0(SB), Z14, Z14
-	VMULPD       const_exp3<>+0(SB), Z5, Z15
-	VMULPD       const_exp3<>+0(SB), Z6, Z16
-	VADDPD       const_exp2<>+0(SB), Z15, Z15
-	VADDPD       const_exp2<>+0(SB), Z16, Z16
-	VMULPD       Z9, Z15, Z15
-	VMULPD       Z10, Z16, Z16
-	VADDPD       Z13, Z15, Z13
-	VADDPD       Z14, Z16, Z14
-	VADDPD       Z13, Z11, Z11
-	VADDPD       Z14, Z12, Z12
-	VMULPD       Z9, Z11, Z9
-	VMULPD       Z10, Z12, Z10
-	VADDPD       Z5, Z9, Z5
-	VADDPD       Z6, Z10, Z6
-	VADDPD       const_one<>+0(SB), Z5, Z5
-	VADDPD       const_one<>+0(SB), Z6, Z6
-	VPSLLQ       $0x34, Z7, Z7
-	VPSLLQ       $0x34, Z8, Z8
-	VPADDQ       Z7, Z5, Z5
-	VPADDQ       Z8, Z6, Z6
+	VBROADCASTSD b+32(FP), Z0
+	VMOVUPD      const_sign<>+0(SB), Z1
+	VPXORQ       Z1, Z0, Z2
+	VPXORQ       Z1, Z0, Z0
+	VMOVUPD      (CX)(BX*8), Z1
+	VMOVUPD      64(CX)(BX*8), Z6
+	VBROADCASTSD a+24(FP), Z7
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z2, Z7, Z1
+	VMOVAPD      Z6, Z2
+	VFMADD213PD  Z0, Z7, Z2
+	VMOVUPD      const_minusFar<>+0(SB), Z0
+	VMAXPD       Z0, Z1, Z6
+	VMAXPD       Z0, Z2, Z0
+	VMOVUPD      const_log2E<>+0(SB), Z7
+	VMOVUPD      const_sixteenths<>+0(SB), Z8
+	VMOVAPD      Z6, Z9
+	VFMADD213PD  Z8, Z7, Z9
+	VMOVAPD      Z0, Z10
+	VFMADD213PD  Z8, Z7, Z10
+	VMOVUPD      const_sixteenths<>+0(SB), Z8
+	VSUBPD       Z9, Z8, Z11
+	VSUBPD       Z10, Z8, Z8
+	VMOVAPD      Z6, Z12
+	VFMADD213PD  Z11, Z7, Z12
+	VMOVAPD      Z0, Z11
+	VFMADD213PD  Z8, Z7, Z11
+	VMOVUPD      const_log2ELo<>+0(SB), Z7
+	VMOVAPD      Z6, Z6
+	VFMADD213PD  Z12, Z7, Z6
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z11, Z7, Z0
+	VMOVUPD      const_exp5<>+0(SB), Z7
+	VMOVUPD      const_exp4<>+0(SB), Z8
+	VMOVAPD      Z7, Z11
+	VFMADD213PD  Z8, Z6, Z11
+	VMOVAPD      Z7, Z7
+	VFMADD213PD  Z8, Z0, Z7
+	VMOVUPD      const_exp3<>+0(SB), Z8
+	VFMADD213PD  Z8, Z6, Z11
+	VFMADD213PD  Z8, Z0, Z7
+	VMOVUPD      const_exp2<>+0(SB), Z8
+	VFMADD213PD  Z8, Z6, Z11
+	VFMADD213PD  Z8, Z0, Z7
+	VMOVUPD      const_exp1<>+0(SB), Z8
+	VFMADD213PD  Z8, Z6, Z11
+	VFMADD213PD  Z8, Z0, Z7
+	VMOVUPD      const_exp0<>+0(SB), Z8
+	VFMADD213PD  Z8, Z6, Z11
+	VFMADD213PD  Z8, Z0, Z7
+	VMOVUPD      table_root<>+0(SB), Z8
+	VMOVUPD      table_root<>+64(SB), Z12
+	VMOVAPD      Z9, Z13
+	VPERMI2PD    Z12, Z8, Z13
+	VMOVAPD      Z10, Z14
+	VPERMI2PD    Z12, Z8, Z14
+	VPSLLQ       $0x30, Z9, Z8
+	VPSLLQ       $0x30, Z10, Z9
+	VPADDQ       Z8, Z13, Z8
+	VPADDQ       Z9, Z14, Z9
+	VMULPD       Z6, Z8, Z6
+	VMULPD       Z0, Z9, Z0
+	VMOVAPD      Z6, Z6
+	VFMADD213PD  Z8, Z11, Z6
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z9, Z7, Z0
 	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z0, K2
-	VMOVUPD      const_zero<>+0(SB), Z0
-	VBLENDMPD    Z5, Z0, K1, Z2
-	VBLENDMPD    Z6, Z0, K2, Z3
-	VMOVUPD      Z2, (AX)(BX*8)
-	VMOVUPD      Z3, 64(AX)(BX*8)
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z2, K2
+	VMOVUPD      const_zero<>+0(SB), Z1
+	VBLENDMPD    Z6, Z1, K1, Z3
+	VBLENDMPD    Z0, Z1, K2, Z4
+	VMOVUPD      Z3, (AX)(BX*8)
+	VMOVUPD      Z4, 64(AX)(BX*8)
 	ADDQ         $0x10, BX
 	JMP          turn16
 
@@ -1814,47 +1837,43 @@ turn8:
 	LEAQ         8(BX), SI
 	CMPQ         SI, DX
 	JGT          done
-	VBROADCASTSD a+24(FP), Z0
-	VMULPD       (CX)(BX*8), Z0, Z0
-	VBROADCASTSD b+32(FP), Z1
-	VSUBPD       Z1, Z0, Z0
-	VMAXPD       const_minusFar<>+0(SB), Z0, Z1
-	VMULPD       const_log2E<>+0(SB), Z1, Z2
-	VADDPD       const_round<>+0(SB), Z2, Z2
-	VSUBPD       const_round<>+0(SB), Z2, Z3
-	VMULPD       const_ln2Hi<>+0(SB), Z3, Z5
-	VSUBPD       Z5, Z1, Z1
-	VMULPD       const_ln2Lo<>+0(SB), Z3, Z3
-	VSUBPD       Z3, Z1, Z1
-	VMULPD       Z1, Z1, Z3
-	VMULPD       Z3, Z3, Z5
-	VMULPD       const_exp9<>+0(SB), Z1, Z6
-	VADDPD       const_exp8<>+0(SB), Z6, Z6
-	VMULPD       Z5, Z6, Z6
-	VMULPD       const_exp5<>+0(SB), Z1, Z7
-	VADDPD       const_exp4<>+0(SB), Z7, Z7
-	VMULPD       const_exp7<>+0(SB), Z1, Z8
-	VADDPD       const_exp6<>+0(SB), Z8, Z8
-	VMULPD       Z3, Z8, Z8
-	VADDPD       Z7, Z8, Z7
-	VADDPD       Z7, Z6, Z6
-	VMULPD       Z5, Z6, Z5
-	VMULPD       const_exp1<>+0(SB), Z1, Z6
-	VADDPD       const_exp0<>+0(SB), Z6, Z6
-	VMULPD       const_exp3<>+0(SB), Z1, Z7
-	VADDPD       const_exp2<>+0(SB), Z7, Z7
-	VMULPD       Z3, Z7, Z7
-	VADDPD       Z6, Z7, Z6
-	VADDPD       Z6, Z5, Z5
-	VMULPD       Z3, Z5, Z3
-	VADDPD       Z1, Z3, Z1
-	VADDPD       const_one<>+0(SB), Z1, Z1
-	VPSLLQ       $0x34, Z2, Z2
-	VPADDQ       Z2, Z1, Z1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z0, K1
-	VMOVUPD      const_zero<>+0(SB), Z0
-	VBLENDMPD    Z1, Z0, K1, Z4
-	VMOVUPD      Z4, (AX)(BX*8)
+	VBROADCASTSD b+32(FP), Z0
+	VPXORQ       const_sign<>+0(SB), Z0, Z0
+	VMOVUPD      (CX)(BX*8), Z1
+	VBROADCASTSD a+24(FP), Z2
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z0, Z2, Z1
+	VMAXPD       const_minusFar<>+0(SB), Z1, Z0
+	VMOVUPD      const_log2E<>+0(SB), Z2
+	VMOVAPD      Z0, Z3
+	VFMADD213PD  const_sixteenths<>+0(SB), Z2, Z3
+	VMOVUPD      const_sixteenths<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVAPD      Z0, Z6
+	VFMADD213PD  Z4, Z2, Z6
+	VMOVUPD      const_log2ELo<>+0(SB), Z2
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z6, Z2, Z0
+	VMOVUPD      const_exp5<>+0(SB), Z2
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  const_exp4<>+0(SB), Z0, Z2
+	VFMADD213PD  const_exp3<>+0(SB), Z0, Z2
+	VFMADD213PD  const_exp2<>+0(SB), Z0, Z2
+	VFMADD213PD  const_exp1<>+0(SB), Z0, Z2
+	VFMADD213PD  const_exp0<>+0(SB), Z0, Z2
+	VMOVUPD      table_root<>+0(SB), Z4
+	VMOVUPD      table_root<>+64(SB), Z6
+	VMOVAPD      Z3, Z7
+	VPERMI2PD    Z6, Z4, Z7
+	VPSLLQ       $0x30, Z3, Z3
+	VPADDQ       Z3, Z7, Z3
+	VMULPD       Z0, Z3, Z0
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z3, Z2, Z0
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K1
+	VMOVUPD      const_zero<>+0(SB), Z1
+	VBLENDMPD    Z0, Z1, K1, Z5
+	VMOVUPD      Z5, (AX)(BX*8)
 	ADDQ         $0x08, BX
 	JMP          turn8
 
@@ -1933,176 +1952,158 @@ turn16:
 	JGT          after16
 	VMOVUPD      (DX)(SI*8), Z0
 	VMOVUPD      64(DX)(SI*8), Z1
+	VMOVUPD      const_sign<>+0(SB), Z2
+	VPORQ        Z2, Z0, Z3
+	VPORQ        Z2, Z1, Z2
 	XORL         DI, DI
-	VPORQ        const_sign<>+0(SB), Z0, Z2
-	VPORQ        const_sign<>+0(SB), Z1, Z3
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Z2, K1
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Z3, K2
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Z3, K1
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Z2, K2
 	KMOVW        K1, R8
 	ORL          R8, DI
 	KMOVW        K2, R8
 	ORL          R8, DI
 	TESTL        DI, DI
 	JNE          done
-	VMULPD       const_log2E<>+0(SB), Z2, Z4
-	VMULPD       const_log2E<>+0(SB), Z3, Z5
-	VADDPD       const_round<>+0(SB), Z4, Z4
-	VADDPD       const_round<>+0(SB), Z5, Z5
-	VSUBPD       const_round<>+0(SB), Z4, Z18
-	VSUBPD       const_round<>+0(SB), Z5, Z19
-	VMULPD       const_ln2Hi<>+0(SB), Z18, Z20
-	VMULPD       const_ln2Hi<>+0(SB), Z19, Z21
-	VSUBPD       Z20, Z2, Z20
-	VSUBPD       Z21, Z3, Z21
-	VMULPD       const_ln2Lo<>+0(SB), Z18, Z18
-	VMULPD       const_ln2Lo<>+0(SB), Z19, Z19
-	VSUBPD       Z18, Z20, Z18
-	VSUBPD       Z19, Z21, Z19
-	VMULPD       Z18, Z18, Z20
-	VMULPD       Z19, Z19, Z21
-	VMULPD       Z20, Z20, Z22
-	VMULPD       Z21, Z21, Z23
-	VMULPD       const_exp9<>+0(SB), Z18, Z24
-	VMULPD       const_exp9<>+0(SB), Z19, Z25
-	VADDPD       const_exp8<>+0(SB), Z24, Z24
-	VADDPD       const_exp8<>+0(SB), Z25, Z25
-	VMULPD       Z22, Z24, Z24
-	VMULPD       Z23, Z25, Z25
-	VMULPD       const_exp5<>+0(SB), Z18, Z26
-	VMULPD       const_exp5<>+0(SB), Z19, Z27
-	VADDPD       const_exp4<>+0(SB), Z26, Z26
-	VADDPD       const_exp4<>+0(SB), Z27, Z27
-	VMULPD       const_exp7<>+0(SB), Z18, Z28
-	VMULPD       const_exp7<>+0(SB), Z19, Z29
-	VADDPD       const_exp6<>+0(SB), Z28, Z28
-	VADDPD       const_exp6<>+0(SB), Z29, Z29
-	VMULPD       Z20, Z28, Z28
-	VMULPD       Z21, Z29, Z29
-	VADDPD       Z26, Z28, Z26
-	VADDPD       Z27, Z29, Z27
-	VADDPD       Z26, Z24, Z24
-	VADDPD       Z27, Z25, Z25
-	VMULPD       Z22, Z24, Z22
-	VMULPD       Z23, Z25, Z23
-	VMULPD       const_exp1<>+0(SB), Z18, Z24
-	VMULPD       const_exp1<>+0(SB), Z19, Z25
-	VADDPD       const_exp0<>+0(SB), Z24, Z24
-	VADDPD       const_exp0<>+0(SB), Z25, Z25
-	VMULPD       const_exp3<>+0(SB), Z18, Z26
-	VMULPD       const_exp3<>+0(SB), Z19, Z27
-	VADDPD       const_exp2<>+0(SB), Z26, Z26
-	VADDPD       const_exp2<>+0(SB), Z27, Z27
-	VMULPD       Z20, Z26, Z26
-	VMULPD       Z21, Z27, Z27
-	VADDPD       Z24, Z26, Z24
-	VADDPD       Z25, Z27, Z25
-	VADDPD       Z24, Z22, Z22
-	VADDPD       Z25, Z23, Z23
-	VMULPD       Z20, Z22, Z20
-	VMULPD       Z21, Z23, Z21
-	VADDPD       Z18, Z20, Z18
-	VADDPD       Z19, Z21, Z19
-	VADDPD       const_one<>+0(SB), Z18, Z18
-	VADDPD       const_one<>+0(SB), Z19, Z19
-	VPSLLQ       $0x34, Z4, Z4
-	VPSLLQ       $0x34, Z5, Z5
-	VPADDQ       Z4, Z18, Z4
-	VPADDQ       Z5, Z19, Z5
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z4, K1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z5, K2
-	VSUBPD       const_one<>+0(SB), Z4, Z18
-	VSUBPD       const_one<>+0(SB), Z5, Z19
-	VMULPD       const_half<>+0(SB), Z18, Z18
-	VMULPD       const_half<>+0(SB), Z19, Z19
-	VBLENDMPD    Z18, Z4, K1, Z6
-	VBLENDMPD    Z19, Z5, K2, Z7
-	VADDPD       const_two<>+0(SB), Z6, Z18
-	VADDPD       const_two<>+0(SB), Z7, Z19
-	VDIVPD       Z18, Z6, Z18
-	VDIVPD       Z19, Z7, Z19
-	VMULPD       Z18, Z18, Z20
-	VMULPD       Z19, Z19, Z21
-	VMULPD       Z20, Z20, Z22
-	VMULPD       Z21, Z21, Z23
-	VMULPD       const_log5<>+0(SB), Z20, Z24
-	VMULPD       const_log5<>+0(SB), Z21, Z25
-	VADDPD       const_log4<>+0(SB), Z24, Z24
-	VADDPD       const_log4<>+0(SB), Z25, Z25
-	VMULPD       const_log6<>+0(SB), Z22, Z26
-	VMULPD       const_log6<>+0(SB), Z23, Z27
-	VADDPD       Z24, Z26, Z24
-	VADDPD       Z25, Z27, Z25
-	VMULPD       Z22, Z22, Z26
-	VMULPD       Z23, Z23, Z27
-	VMULPD       Z26, Z24, Z24
-	VMULPD       Z27, Z25, Z25
-	VMULPD       const_log1<>+0(SB), Z20, Z26
-	VMULPD       const_log1<>+0(SB), Z21, Z27
-	VADDPD       const_log0<>+0(SB), Z26, Z26
-	VADDPD       const_log0<>+0(SB), Z27, Z27
-	VMULPD       const_log3<>+0(SB), Z20, Z28
-	VMULPD       const_log3<>+0(SB), Z21, Z29
-	VADDPD       const_log2<>+0(SB), Z28, Z28
-	VADDPD       const_log2<>+0(SB), Z29, Z29
-	VMULPD       Z22, Z28, Z22
-	VMULPD       Z23, Z29, Z23
-	VADDPD       Z26, Z22, Z22
-	VADDPD       Z27, Z23, Z23
-	VADDPD       Z22, Z24, Z22
-	VADDPD       Z23, Z25, Z23
-	VMULPD       Z6, Z6, Z24
-	VMULPD       Z7, Z7, Z25
-	VMULPD       const_half<>+0(SB), Z24, Z24
-	VMULPD       const_half<>+0(SB), Z25, Z25
-	VMULPD       Z20, Z22, Z20
-	VMULPD       Z21, Z23, Z21
-	VADDPD       Z24, Z20, Z20
-	VADDPD       Z25, Z21, Z21
-	VMULPD       Z18, Z20, Z18
-	VMULPD       Z19, Z21, Z19
-	VSUBPD       Z18, Z24, Z18
-	VSUBPD       Z19, Z25, Z19
-	VSUBPD       Z18, Z6, Z18
-	VSUBPD       Z19, Z7, Z19
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z4, K1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z5, K2
-	VMOVUPD      const_ln2<>+0(SB), Z20
-	VMOVUPD      const_zero<>+0(SB), Z21
-	VBLENDMPD    Z20, Z21, K1, Z8
-	VBLENDMPD    Z20, Z21, K2, Z9
-	VADDPD       Z8, Z18, Z18
-	VADDPD       Z9, Z19, Z19
-	VMOVUPD      const_one<>+0(SB), Z20
-	VADDPD       const_one<>+0(SB), Z4, Z21
-	VADDPD       const_one<>+0(SB), Z5, Z22
-	VDIVPD       Z21, Z20, Z21
-	VDIVPD       Z22, Z20, Z20
+	VMOVUPD      const_log2E<>+0(SB), Z10
+	VMOVUPD      const_sixteenths<>+0(SB), Z11
+	VMOVAPD      Z3, Z12
+	VFMADD213PD  Z11, Z10, Z12
+	VMOVAPD      Z2, Z13
+	VFMADD213PD  Z11, Z10, Z13
+	VMOVUPD      const_sixteenths<>+0(SB), Z11
+	VSUBPD       Z12, Z11, Z14
+	VSUBPD       Z13, Z11, Z11
+	VMOVAPD      Z3, Z15
+	VFMADD213PD  Z14, Z10, Z15
+	VMOVAPD      Z2, Z14
+	VFMADD213PD  Z11, Z10, Z14
+	VMOVUPD      const_log2ELo<>+0(SB), Z10
+	VMOVAPD      Z3, Z11
+	VFMADD213PD  Z15, Z10, Z11
+	VMOVAPD      Z2, Z15
+	VFMADD213PD  Z14, Z10, Z15
+	VMOVUPD      const_exp5<>+0(SB), Z10
+	VMOVUPD      const_exp4<>+0(SB), Z14
+	VMOVAPD      Z10, Z16
+	VFMADD213PD  Z14, Z11, Z16
+	VMOVAPD      Z10, Z10
+	VFMADD213PD  Z14, Z15, Z10
+	VMOVUPD      const_exp3<>+0(SB), Z14
+	VFMADD213PD  Z14, Z11, Z16
+	VFMADD213PD  Z14, Z15, Z10
+	VMOVUPD      const_exp2<>+0(SB), Z14
+	VFMADD213PD  Z14, Z11, Z16
+	VFMADD213PD  Z14, Z15, Z10
+	VMOVUPD      const_exp1<>+0(SB), Z14
+	VFMADD213PD  Z14, Z11, Z16
+	VFMADD213PD  Z14, Z15, Z10
+	VMOVUPD      const_exp0<>+0(SB), Z14
+	VFMADD213PD  Z14, Z11, Z16
+	VFMADD213PD  Z14, Z15, Z10
+	VMOVUPD      table_root<>+0(SB), Z14
+	VMOVUPD      table_root<>+64(SB), Z17
+	VMOVAPD      Z12, Z18
+	VPERMI2PD    Z17, Z14, Z18
+	VMOVAPD      Z13, Z19
+	VPERMI2PD    Z17, Z14, Z19
+	VPSLLQ       $0x30, Z12, Z12
+	VPSLLQ       $0x30, Z13, Z13
+	VPADDQ       Z12, Z18, Z12
+	VPADDQ       Z13, Z19, Z13
+	VMULPD       Z11, Z12, Z11
+	VMULPD       Z15, Z13, Z14
+	VMOVAPD      Z11, Z11
+	VFMADD213PD  Z12, Z16, Z11
+	VMOVAPD      Z14, Z12
+	VFMADD213PD  Z13, Z10, Z12
+	VMOVUPD      const_one<>+0(SB), Z10
+	VMOVUPD      const_one<>+0(SB), Z13
+	VADDPD       Z13, Z11, Z14
+	VADDPD       Z13, Z12, Z13
+	VDIVPD       Z14, Z10, Z14
+	VDIVPD       Z13, Z10, Z10
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K2
-	VMULPD       Z21, Z4, Z4
-	VMULPD       Z20, Z5, Z5
-	VBLENDMPD    Z4, Z21, K1, Z10
-	VBLENDMPD    Z5, Z20, K2, Z11
-	VBROADCASTSD epsilon+32(FP), Z4
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K2
-	VMOVUPD      const_one<>+0(SB), Z0
+	VMULPD       Z14, Z11, Z0
+	VMULPD       Z10, Z12, Z1
+	VBLENDMPD    Z0, Z14, K1, Z4
+	VBLENDMPD    Z1, Z10, K2, Z5
+	VBROADCASTSD epsilon+32(FP), Z0
 	VSUBPD       Z4, Z0, Z1
-	VSUBPD       Z4, Z0, Z0
-	VBLENDMPD    Z4, Z1, K1, Z12
-	VBLENDMPD    Z4, Z0, K2, Z13
-	VPXORQ       const_sign<>+0(SB), Z2, Z0
-	VPXORQ       const_sign<>+0(SB), Z3, Z1
-	VMULPD       Z12, Z0, Z0
-	VMULPD       Z13, Z1, Z1
-	VADDPD       Z18, Z0, Z0
-	VADDPD       Z19, Z1, Z1
-	VSUBPD       Z10, Z4, Z2
-	VSUBPD       Z11, Z4, Z3
-	VMOVUPD      Z0, (AX)(SI*8)
-	VMOVUPD      Z1, 64(AX)(SI*8)
-	VMOVUPD      Z2, (CX)(SI*8)
-	VMOVUPD      Z3, 64(CX)(SI*8)
+	VSUBPD       Z5, Z0, Z10
+	VMOVUPD      const_one<>+0(SB), Z13
+	VSUBPD       Z0, Z13, Z14
+	VSUBPD       Z0, Z13, Z13
+	VBLENDMPD    Z0, Z14, K1, Z6
+	VBLENDMPD    Z0, Z13, K2, Z7
+	VMOVUPD      const_sign<>+0(SB), Z0
+	VPXORQ       Z0, Z3, Z3
+	VPXORQ       Z0, Z2, Z0
+	VMOVUPD      const_fifteen<>+0(SB), Z2
+	VMOVUPD      const_integers<>+0(SB), Z13
+	VMOVAPD      Z11, Z14
+	VFMADD213PD  Z13, Z2, Z14
+	VMOVAPD      Z12, Z15
+	VFMADD213PD  Z13, Z2, Z15
+	VMOVUPD      table_inverse<>+0(SB), Z2
+	VMOVUPD      table_inverse<>+64(SB), Z13
+	VMOVAPD      Z14, Z16
+	VPERMI2PD    Z13, Z2, Z16
+	VMOVAPD      Z15, Z17
+	VPERMI2PD    Z13, Z2, Z17
+	VMOVUPD      const_one<>+0(SB), Z2
+	VSUBPD       Z2, Z16, Z13
+	VSUBPD       Z2, Z17, Z2
+	VMOVAPD      Z11, Z11
+	VFMADD213PD  Z13, Z16, Z11
+	VMOVAPD      Z12, Z12
+	VFMADD213PD  Z2, Z17, Z12
+	VMOVUPD      const_log7<>+0(SB), Z2
+	VMOVUPD      const_log6<>+0(SB), Z13
+	VMOVAPD      Z2, Z16
+	VFMADD213PD  Z13, Z11, Z16
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  Z13, Z12, Z2
+	VMOVUPD      const_log5<>+0(SB), Z13
+	VFMADD213PD  Z13, Z11, Z16
+	VFMADD213PD  Z13, Z12, Z2
+	VMOVUPD      const_log4<>+0(SB), Z13
+	VFMADD213PD  Z13, Z11, Z16
+	VFMADD213PD  Z13, Z12, Z2
+	VMOVUPD      const_log3<>+0(SB), Z13
+	VFMADD213PD  Z13, Z11, Z16
+	VFMADD213PD  Z13, Z12, Z2
+	VMOVUPD      const_log2<>+0(SB), Z13
+	VFMADD213PD  Z13, Z11, Z16
+	VFMADD213PD  Z13, Z12, Z2
+	VMOVUPD      const_log1<>+0(SB), Z13
+	VFMADD213PD  Z13, Z11, Z16
+	VFMADD213PD  Z13, Z12, Z2
+	VMOVUPD      const_log0<>+0(SB), Z13
+	VFMADD213PD  Z13, Z11, Z16
+	VFMADD213PD  Z13, Z12, Z2
+	VMOVUPD      table_logInverse<>+0(SB), Z13
+	VMOVUPD      table_logInverse<>+64(SB), Z17
+	VMOVAPD      Z14, Z14
+	VPERMI2PD    Z17, Z13, Z14
+	VMOVAPD      Z15, Z15
+	VPERMI2PD    Z17, Z13, Z15
+	VMULPD       Z11, Z11, Z13
+	VMULPD       Z12, Z12, Z17
+	VMOVAPD      Z13, Z13
+	VFMADD213PD  Z11, Z16, Z13
+	VMOVAPD      Z17, Z11
+	VFMADD213PD  Z12, Z2, Z11
+	VADDPD       Z13, Z14, Z2
+	VADDPD       Z11, Z15, Z11
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z2, Z6, Z3
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z11, Z7, Z0
+	VMOVUPD      Z3, (AX)(SI*8)
+	VMOVUPD      Z0, 64(AX)(SI*8)
+	VMOVUPD      Z1, (CX)(SI*8)
+	VMOVUPD      Z10, 64(CX)(SI*8)
 	ADDQ         $0x10, SI
 	JMP          turn16
 
@@ -2112,95 +2113,82 @@ turn8:
 	CMPQ         DI, BX
 	JGT          done
 	VMOVUPD      (DX)(SI*8), Z0
-	XORL         DI, DI
 	VPORQ        const_sign<>+0(SB), Z0, Z1
+	XORL         DI, DI
 	VCMPPD       $0x19, const_minusFar<>+0(SB), Z1, K1
 	KMOVW        K1, R8
 	ORL          R8, DI
 	TESTL        DI, DI
 	JNE          done
-	VMULPD       const_log2E<>+0(SB), Z1, Z2
-	VADDPD       const_round<>+0(SB), Z2, Z2
-	VSUBPD       const_round<>+0(SB), Z2, Z3
-	VMULPD       const_ln2Hi<>+0(SB), Z3, Z4
-	VSUBPD       Z4, Z1, Z4
-	VMULPD       const_ln2Lo<>+0(SB), Z3, Z3
-	VSUBPD       Z3, Z4, Z3
-	VMULPD       Z3, Z3, Z4
-	VMULPD       Z4, Z4, Z5
-	VMULPD       const_exp9<>+0(SB), Z3, Z6
-	VADDPD       const_exp8<>+0(SB), Z6, Z6
-	VMULPD       Z5, Z6, Z6
-	VMULPD       const_exp5<>+0(SB), Z3, Z7
-	VADDPD       const_exp4<>+0(SB), Z7, Z7
-	VMULPD       const_exp7<>+0(SB), Z3, Z8
-	VADDPD       const_exp6<>+0(SB), Z8, Z8
-	VMULPD       Z4, Z8, Z8
-	VADDPD       Z7, Z8, Z7
-	VADDPD       Z7, Z6, Z6
-	VMULPD       Z5, Z6, Z5
-	VMULPD       const_exp1<>+0(SB), Z3, Z6
-	VADDPD       const_exp0<>+0(SB), Z6, Z6
-	VMULPD       const_exp3<>+0(SB), Z3, Z7
-	VADDPD       const_exp2<>+0(SB), Z7, Z7
-	VMULPD       Z4, Z7, Z7
-	VADDPD       Z6, Z7, Z6
-	VADDPD       Z6, Z5, Z5
-	VMULPD       Z4, Z5, Z4
-	VADDPD       Z3, Z4, Z3
-	VADDPD       const_one<>+0(SB), Z3, Z3
-	VPSLLQ       $0x34, Z2, Z2
-	VPADDQ       Z2, Z3, Z2
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z2, K1
-	VSUBPD       const_one<>+0(SB), Z2, Z3
-	VMULPD       const_half<>+0(SB), Z3, Z3
-	VBLENDMPD    Z3, Z2, K1, Z14
-	VADDPD       const_two<>+0(SB), Z14, Z3
-	VDIVPD       Z3, Z14, Z3
-	VMULPD       Z3, Z3, Z4
-	VMULPD       Z4, Z4, Z5
-	VMULPD       const_log5<>+0(SB), Z4, Z6
-	VADDPD       const_log4<>+0(SB), Z6, Z6
-	VMULPD       const_log6<>+0(SB), Z5, Z7
-	VADDPD       Z6, Z7, Z6
-	VMULPD       Z5, Z5, Z7
-	VMULPD       Z7, Z6, Z6
-	VMULPD       const_log1<>+0(SB), Z4, Z7
-	VADDPD       const_log0<>+0(SB), Z7, Z7
-	VMULPD       const_log3<>+0(SB), Z4, Z8
-	VADDPD       const_log2<>+0(SB), Z8, Z8
-	VMULPD       Z5, Z8, Z5
-	VADDPD       Z7, Z5, Z5
-	VADDPD       Z5, Z6, Z5
-	VMULPD       Z14, Z14, Z6
-	VMULPD       const_half<>+0(SB), Z6, Z6
-	VMULPD       Z4, Z5, Z4
-	VADDPD       Z6, Z4, Z4
-	VMULPD       Z3, Z4, Z3
-	VSUBPD       Z3, Z6, Z3
-	VSUBPD       Z3, Z14, Z3
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z2, K1
-	VMOVUPD      const_ln2<>+0(SB), Z4
-	VMOVUPD      const_zero<>+0(SB), Z5
-	VBLENDMPD    Z4, Z5, K1, Z15
-	VADDPD       Z15, Z3, Z3
-	VMOVUPD      const_one<>+0(SB), Z4
-	VADDPD       const_one<>+0(SB), Z2, Z5
-	VDIVPD       Z5, Z4, Z4
+	VMOVUPD      const_log2E<>+0(SB), Z2
+	VMOVAPD      Z1, Z3
+	VFMADD213PD  const_sixteenths<>+0(SB), Z2, Z3
+	VMOVUPD      const_sixteenths<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVAPD      Z1, Z5
+	VFMADD213PD  Z4, Z2, Z5
+	VMOVUPD      const_log2ELo<>+0(SB), Z2
+	VMOVAPD      Z1, Z4
+	VFMADD213PD  Z5, Z2, Z4
+	VMOVUPD      const_exp5<>+0(SB), Z2
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  const_exp4<>+0(SB), Z4, Z2
+	VFMADD213PD  const_exp3<>+0(SB), Z4, Z2
+	VFMADD213PD  const_exp2<>+0(SB), Z4, Z2
+	VFMADD213PD  const_exp1<>+0(SB), Z4, Z2
+	VFMADD213PD  const_exp0<>+0(SB), Z4, Z2
+	VMOVUPD      table_root<>+0(SB), Z5
+	VMOVUPD      table_root<>+64(SB), Z6
+	VMOVAPD      Z3, Z7
+	VPERMI2PD    Z6, Z5, Z7
+	VPSLLQ       $0x30, Z3, Z3
+	VPADDQ       Z3, Z7, Z3
+	VMULPD       Z4, Z3, Z4
+	VMOVAPD      Z4, Z4
+	VFMADD213PD  Z3, Z2, Z4
+	VMOVUPD      const_one<>+0(SB), Z2
+	VADDPD       const_one<>+0(SB), Z4, Z3
+	VDIVPD       Z3, Z2, Z2
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
-	VMULPD       Z4, Z2, Z2
-	VBLENDMPD    Z2, Z4, K1, Z16
-	VBROADCASTSD epsilon+32(FP), Z2
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z0, K1
-	VMOVUPD      const_one<>+0(SB), Z0
-	VSUBPD       Z2, Z0, Z0
-	VBLENDMPD    Z2, Z0, K1, Z17
+	VMULPD       Z2, Z4, Z0
+	VBLENDMPD    Z0, Z2, K1, Z8
+	VBROADCASTSD epsilon+32(FP), Z0
+	VSUBPD       Z8, Z0, Z2
+	VMOVUPD      const_one<>+0(SB), Z3
+	VSUBPD       Z0, Z3, Z3
+	VBLENDMPD    Z0, Z3, K1, Z9
 	VPXORQ       const_sign<>+0(SB), Z1, Z0
-	VMULPD       Z17, Z0, Z0
-	VADDPD       Z3, Z0, Z0
-	VSUBPD       Z16, Z2, Z1
+	VMOVUPD      const_fifteen<>+0(SB), Z1
+	VMOVAPD      Z4, Z3
+	VFMADD213PD  const_integers<>+0(SB), Z1, Z3
+	VMOVUPD      table_inverse<>+0(SB), Z1
+	VMOVUPD      table_inverse<>+64(SB), Z5
+	VMOVAPD      Z3, Z6
+	VPERMI2PD    Z5, Z1, Z6
+	VSUBPD       const_one<>+0(SB), Z6, Z1
+	VMOVAPD      Z4, Z4
+	VFMADD213PD  Z1, Z6, Z4
+	VMOVUPD      const_log7<>+0(SB), Z1
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  const_log6<>+0(SB), Z4, Z1
+	VFMADD213PD  const_log5<>+0(SB), Z4, Z1
+	VFMADD213PD  const_log4<>+0(SB), Z4, Z1
+	VFMADD213PD  const_log3<>+0(SB), Z4, Z1
+	VFMADD213PD  const_log2<>+0(SB), Z4, Z1
+	VFMADD213PD  const_log1<>+0(SB), Z4, Z1
+	VFMADD213PD  const_log0<>+0(SB), Z4, Z1
+	VMOVUPD      table_logInverse<>+0(SB), Z5
+	VMOVUPD      table_logInverse<>+64(SB), Z6
+	VMOVAPD      Z3, Z3
+	VPERMI2PD    Z6, Z5, Z3
+	VMULPD       Z4, Z4, Z5
+	VMOVAPD      Z5, Z5
+	VFMADD213PD  Z4, Z1, Z5
+	VADDPD       Z5, Z3, Z1
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z1, Z9, Z0
 	VMOVUPD      Z0, (AX)(SI*8)
-	VMOVUPD      Z1, (CX)(SI*8)
+	VMOVUPD      Z2, (CX)(SI*8)
 	ADDQ         $0x08, SI
 	JMP          turn8
 
@@ -2230,20 +2218,21 @@ turn16:
 	VMOVUPD      64(BX)(R10*8), Z1
 	VSUBPD       (DI)(R10*8), Z0, Z0
 	VSUBPD       64(DI)(R10*8), Z1, Z1
-	VMOVUPD      (SI)(R10*8), Z14
-	VMOVUPD      64(SI)(R10*8), Z15
-	VSUBPD       (R8)(R10*8), Z14, Z14
-	VSUBPD       64(R8)(R10*8), Z15, Z15
-	VSUBPD       Z14, Z0, Z0
-	VSUBPD       Z15, Z1, Z1
-	VBROADCASTSD beta+64(FP), Z14
-	VMULPD       Z0, Z14, Z15
-	VMULPD       Z1, Z14, Z14
+	VMOVUPD      (SI)(R10*8), Z8
+	VMOVUPD      64(SI)(R10*8), Z9
+	VSUBPD       (R8)(R10*8), Z8, Z8
+	VSUBPD       64(R8)(R10*8), Z9, Z9
+	VSUBPD       Z8, Z0, Z0
+	VSUBPD       Z9, Z1, Z1
+	VBROADCASTSD beta+64(FP), Z8
+	VMULPD       Z8, Z0, Z9
+	VMULPD       Z8, Z1, Z8
+	VMOVUPD      const_sign<>+0(SB), Z10
+	VPORQ        Z10, Z9, Z11
+	VPORQ        Z10, Z8, Z10
 	XORL         R11, R11
-	VPORQ        const_sign<>+0(SB), Z15, Z16
-	VPORQ        const_sign<>+0(SB), Z14, Z17
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Z16, K1
-	VCMPPD       $0x19, const_minusFar<>+0(SB), Z17, K2
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Z11, K1
+	VCMPPD       $0x19, const_minusFar<>+0(SB), Z10, K2
 	KMOVW        K1, R12
 	ORL          R12, R11
 	KMOVW        K2, R12
@@ -2268,182 +2257,164 @@ turn16:
 	KMOVW        K2, R13
 	POPCNTQ      R13, R13
 	ADDQ         R13, 8(R11)
-	VMULPD       const_log2E<>+0(SB), Z16, Z0
-	VMULPD       const_log2E<>+0(SB), Z17, Z1
-	VADDPD       const_round<>+0(SB), Z0, Z0
-	VADDPD       const_round<>+0(SB), Z1, Z1
-	VSUBPD       const_round<>+0(SB), Z0, Z18
-	VSUBPD       const_round<>+0(SB), Z1, Z19
-	VMULPD       const_ln2Hi<>+0(SB), Z18, Z20
-	VMULPD       const_ln2Hi<>+0(SB), Z19, Z21
-	VSUBPD       Z20, Z16, Z20
-	VSUBPD       Z21, Z17, Z21
-	VMULPD       const_ln2Lo<>+0(SB), Z18, Z18
-	VMULPD       const_ln2Lo<>+0(SB), Z19, Z19
-	VSUBPD       Z18, Z20, Z18
-	VSUBPD       Z19, Z21, Z19
-	VMULPD       Z18, Z18, Z20
-	VMULPD       Z19, Z19, Z21
-	VMULPD       Z20, Z20, Z22
-	VMULPD       Z21, Z21, Z23
-	VMULPD       const_exp9<>+0(SB), Z18, Z24
-	VMULPD       const_exp9<>+0(SB), Z19, Z25
-	VADDPD       const_exp8<>+0(SB), Z24, Z24
-	VADDPD       const_exp8<>+0(SB), Z25, Z25
-	VMULPD       Z22, Z24, Z24
-	VMULPD       Z23, Z25, Z25
-	VMULPD       const_exp5<>+0(SB), Z18, Z26
-	VMULPD       const_exp5<>+0(SB), Z19, Z27
-	VADDPD       const_exp4<>+0(SB), Z26, Z26
-	VADDPD       const_exp4<>+0(SB), Z27, Z27
-	VMULPD       const_exp7<>+0(SB), Z18, Z28
-	VMULPD       const_exp7<>+0(SB), Z19, Z29
-	VADDPD       const_exp6<>+0(SB), Z28, Z28
-	VADDPD       const_exp6<>+0(SB), Z29, Z29
-	VMULPD       Z20, Z28, Z28
-	VMULPD       Z21, Z29, Z29
-	VADDPD       Z26, Z28, Z26
-	VADDPD       Z27, Z29, Z27
-	VADDPD       Z26, Z24, Z24
-	VADDPD       Z27, Z25, Z25
-	VMULPD       Z22, Z24, Z22
-	VMULPD       Z23, Z25, Z23
-	VMULPD       const_exp1<>+0(SB), Z18, Z24
-	VMULPD       const_exp1<>+0(SB), Z19, Z25
-	VADDPD       const_exp0<>+0(SB), Z24, Z24
-	VADDPD       const_exp0<>+0(SB), Z25, Z25
-	VMULPD       const_exp3<>+0(SB), Z18, Z26
-	VMULPD       const_exp3<>+0(SB), Z19, Z27
-	VADDPD       const_exp2<>+0(SB), Z26, Z26
-	VADDPD       const_exp2<>+0(SB), Z27, Z27
-	VMULPD       Z20, Z26, Z26
-	VMULPD       Z21, Z27, Z27
-	VADDPD       Z24, Z26, Z24
-	VADDPD       Z25, Z27, Z25
-	VADDPD       Z24, Z22, Z22
-	VADDPD       Z25, Z23, Z23
-	VMULPD       Z20, Z22, Z20
-	VMULPD       Z21, Z23, Z21
-	VADDPD       Z18, Z20, Z18
-	VADDPD       Z19, Z21, Z19
-	VADDPD       const_one<>+0(SB), Z18, Z18
-	VADDPD       const_one<>+0(SB), Z19, Z19
-	VPSLLQ       $0x34, Z0, Z0
-	VPSLLQ       $0x34, Z1, Z1
-	VPADDQ       Z0, Z18, Z0
-	VPADDQ       Z1, Z19, Z1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z1, K2
-	VSUBPD       const_one<>+0(SB), Z0, Z18
-	VSUBPD       const_one<>+0(SB), Z1, Z19
-	VMULPD       const_half<>+0(SB), Z18, Z18
-	VMULPD       const_half<>+0(SB), Z19, Z19
-	VBLENDMPD    Z18, Z0, K1, Z2
-	VBLENDMPD    Z19, Z1, K2, Z3
-	VADDPD       const_two<>+0(SB), Z2, Z18
-	VADDPD       const_two<>+0(SB), Z3, Z19
-	VDIVPD       Z18, Z2, Z18
-	VDIVPD       Z19, Z3, Z19
-	VMULPD       Z18, Z18, Z20
-	VMULPD       Z19, Z19, Z21
-	VMULPD       Z20, Z20, Z22
-	VMULPD       Z21, Z21, Z23
-	VMULPD       const_log5<>+0(SB), Z20, Z24
-	VMULPD       const_log5<>+0(SB), Z21, Z25
-	VADDPD       const_log4<>+0(SB), Z24, Z24
-	VADDPD       const_log4<>+0(SB), Z25, Z25
-	VMULPD       const_log6<>+0(SB), Z22, Z26
-	VMULPD       const_log6<>+0(SB), Z23, Z27
-	VADDPD       Z24, Z26, Z24
-	VADDPD       Z25, Z27, Z25
-	VMULPD       Z22, Z22, Z26
-	VMULPD       Z23, Z23, Z27
-	VMULPD       Z26, Z24, Z24
-	VMULPD       Z27, Z25, Z25
-	VMULPD       const_log1<>+0(SB), Z20, Z26
-	VMULPD       const_log1<>+0(SB), Z21, Z27
-	VADDPD       const_log0<>+0(SB), Z26, Z26
-	VADDPD       const_log0<>+0(SB), Z27, Z27
-	VMULPD       const_log3<>+0(SB), Z20, Z28
-	VMULPD       const_log3<>+0(SB), Z21, Z29
-	VADDPD       const_log2<>+0(SB), Z28, Z28
-	VADDPD       const_log2<>+0(SB), Z29, Z29
-	VMULPD       Z22, Z28, Z22
-	VMULPD       Z23, Z29, Z23
-	VADDPD       Z26, Z22, Z22
-	VADDPD       Z27, Z23, Z23
-	VADDPD       Z22, Z24, Z22
-	VADDPD       Z23, Z25, Z23
-	VMULPD       Z2, Z2, Z24
-	VMULPD       Z3, Z3, Z25
-	VMULPD       const_half<>+0(SB), Z24, Z24
-	VMULPD       const_half<>+0(SB), Z25, Z25
-	VMULPD       Z20, Z22, Z20
-	VMULPD       Z21, Z23, Z21
-	VADDPD       Z24, Z20, Z20
-	VADDPD       Z25, Z21, Z21
-	VMULPD       Z18, Z20, Z18
-	VMULPD       Z19, Z21, Z19
-	VSUBPD       Z18, Z24, Z18
-	VSUBPD       Z19, Z25, Z19
-	VSUBPD       Z18, Z2, Z18
-	VSUBPD       Z19, Z3, Z19
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z1, K2
-	VMOVUPD      const_ln2<>+0(SB), Z20
-	VMOVUPD      const_zero<>+0(SB), Z21
-	VBLENDMPD    Z20, Z21, K1, Z4
-	VBLENDMPD    Z20, Z21, K2, Z5
-	VADDPD       Z4, Z18, Z18
-	VADDPD       Z5, Z19, Z19
-	VMOVUPD      const_one<>+0(SB), Z20
-	VADDPD       const_one<>+0(SB), Z0, Z21
-	VADDPD       const_one<>+0(SB), Z1, Z22
-	VDIVPD       Z21, Z20, Z21
-	VDIVPD       Z22, Z20, Z20
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z15, K1
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z14, K2
-	VMULPD       Z21, Z0, Z0
-	VMULPD       Z20, Z1, Z1
-	VBLENDMPD    Z0, Z21, K1, Z6
-	VBLENDMPD    Z1, Z20, K2, Z7
+	VMOVUPD      const_log2E<>+0(SB), Z0
+	VMOVUPD      const_sixteenths<>+0(SB), Z1
+	VMOVAPD      Z11, Z12
+	VFMADD213PD  Z1, Z0, Z12
+	VMOVAPD      Z10, Z13
+	VFMADD213PD  Z1, Z0, Z13
+	VMOVUPD      const_sixteenths<>+0(SB), Z1
+	VSUBPD       Z12, Z1, Z14
+	VSUBPD       Z13, Z1, Z1
+	VMOVAPD      Z11, Z15
+	VFMADD213PD  Z14, Z0, Z15
+	VMOVAPD      Z10, Z14
+	VFMADD213PD  Z1, Z0, Z14
+	VMOVUPD      const_log2ELo<>+0(SB), Z0
+	VMOVAPD      Z11, Z1
+	VFMADD213PD  Z15, Z0, Z1
+	VMOVAPD      Z10, Z15
+	VFMADD213PD  Z14, Z0, Z15
+	VMOVUPD      const_exp5<>+0(SB), Z0
+	VMOVUPD      const_exp4<>+0(SB), Z14
+	VMOVAPD      Z0, Z16
+	VFMADD213PD  Z14, Z1, Z16
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z14, Z15, Z0
+	VMOVUPD      const_exp3<>+0(SB), Z14
+	VFMADD213PD  Z14, Z1, Z16
+	VFMADD213PD  Z14, Z15, Z0
+	VMOVUPD      const_exp2<>+0(SB), Z14
+	VFMADD213PD  Z14, Z1, Z16
+	VFMADD213PD  Z14, Z15, Z0
+	VMOVUPD      const_exp1<>+0(SB), Z14
+	VFMADD213PD  Z14, Z1, Z16
+	VFMADD213PD  Z14, Z15, Z0
+	VMOVUPD      const_exp0<>+0(SB), Z14
+	VFMADD213PD  Z14, Z1, Z16
+	VFMADD213PD  Z14, Z15, Z0
+	VMOVUPD      table_root<>+0(SB), Z14
+	VMOVUPD      table_root<>+64(SB), Z17
+	VMOVAPD      Z12, Z18
+	VPERMI2PD    Z17, Z14, Z18
+	VMOVAPD      Z13, Z19
+	VPERMI2PD    Z17, Z14, Z19
+	VPSLLQ       $0x30, Z12, Z12
+	VPSLLQ       $0x30, Z13, Z13
+	VPADDQ       Z12, Z18, Z12
+	VPADDQ       Z13, Z19, Z13
+	VMULPD       Z1, Z12, Z1
+	VMULPD       Z15, Z13, Z14
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z12, Z16, Z1
+	VMOVAPD      Z14, Z12
+	VFMADD213PD  Z13, Z0, Z12
+	VMOVUPD      const_one<>+0(SB), Z0
+	VMOVUPD      const_one<>+0(SB), Z13
+	VADDPD       Z13, Z1, Z14
+	VADDPD       Z13, Z12, Z13
+	VDIVPD       Z14, Z0, Z14
+	VDIVPD       Z13, Z0, Z0
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z9, K1
+	VCMPPD       $0x1d, const_zero<>+0(SB), Z8, K2
+	VMULPD       Z14, Z1, Z8
+	VMULPD       Z0, Z12, Z9
+	VBLENDMPD    Z8, Z14, K1, Z2
+	VBLENDMPD    Z9, Z0, K2, Z3
 	VBROADCASTSD epsilon+72(FP), Z0
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z15, K1
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z14, K2
-	VMOVUPD      const_one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z14
-	VSUBPD       Z0, Z1, Z1
-	VBLENDMPD    Z0, Z14, K1, Z8
-	VBLENDMPD    Z0, Z1, K2, Z9
-	VPXORQ       const_sign<>+0(SB), Z16, Z1
-	VPXORQ       const_sign<>+0(SB), Z17, Z14
-	VMULPD       Z8, Z1, Z1
-	VMULPD       Z9, Z14, Z14
-	VADDPD       Z18, Z1, Z1
-	VADDPD       Z19, Z14, Z14
-	VSUBPD       Z6, Z0, Z15
-	VSUBPD       Z7, Z0, Z0
-	VMOVUPD      Z1, (AX)(R10*8)
-	VMOVUPD      Z14, 64(AX)(R10*8)
-	VADDPD       (R12), Z1, Z1
+	VSUBPD       Z2, Z0, Z8
+	VSUBPD       Z3, Z0, Z9
+	VMOVUPD      const_one<>+0(SB), Z13
+	VSUBPD       Z0, Z13, Z14
+	VSUBPD       Z0, Z13, Z13
+	VBLENDMPD    Z0, Z14, K1, Z4
+	VBLENDMPD    Z0, Z13, K2, Z5
+	VMOVUPD      const_sign<>+0(SB), Z0
+	VPXORQ       Z0, Z11, Z11
+	VPXORQ       Z0, Z10, Z0
+	VMOVUPD      const_fifteen<>+0(SB), Z10
+	VMOVUPD      const_integers<>+0(SB), Z13
+	VMOVAPD      Z1, Z14
+	VFMADD213PD  Z13, Z10, Z14
+	VMOVAPD      Z12, Z15
+	VFMADD213PD  Z13, Z10, Z15
+	VMOVUPD      table_inverse<>+0(SB), Z10
+	VMOVUPD      table_inverse<>+64(SB), Z13
+	VMOVAPD      Z14, Z16
+	VPERMI2PD    Z13, Z10, Z16
+	VMOVAPD      Z15, Z17
+	VPERMI2PD    Z13, Z10, Z17
+	VMOVUPD      const_one<>+0(SB), Z10
+	VSUBPD       Z10, Z16, Z13
+	VSUBPD       Z10, Z17, Z10
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z13, Z16, Z1
+	VMOVAPD      Z12, Z12
+	VFMADD213PD  Z10, Z17, Z12
+	VMOVUPD      const_log7<>+0(SB), Z10
+	VMOVUPD      const_log6<>+0(SB), Z13
+	VMOVAPD      Z10, Z16
+	VFMADD213PD  Z13, Z1, Z16
+	VMOVAPD      Z10, Z10
+	VFMADD213PD  Z13, Z12, Z10
+	VMOVUPD      const_log5<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z16
+	VFMADD213PD  Z13, Z12, Z10
+	VMOVUPD      const_log4<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z16
+	VFMADD213PD  Z13, Z12, Z10
+	VMOVUPD      const_log3<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z16
+	VFMADD213PD  Z13, Z12, Z10
+	VMOVUPD      const_log2<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z16
+	VFMADD213PD  Z13, Z12, Z10
+	VMOVUPD      const_log1<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z16
+	VFMADD213PD  Z13, Z12, Z10
+	VMOVUPD      const_log0<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z16
+	VFMADD213PD  Z13, Z12, Z10
+	VMOVUPD      table_logInverse<>+0(SB), Z13
+	VMOVUPD      table_logInverse<>+64(SB), Z17
+	VMOVAPD      Z14, Z14
+	VPERMI2PD    Z17, Z13, Z14
+	VMOVAPD      Z15, Z15
+	VPERMI2PD    Z17, Z13, Z15
+	VMULPD       Z1, Z1, Z13
+	VMULPD       Z12, Z12, Z17
+	VMOVAPD      Z13, Z13
+	VFMADD213PD  Z1, Z16, Z13
+	VMOVAPD      Z17, Z1
+	VFMADD213PD  Z12, Z10, Z1
+	VADDPD       Z13, Z14, Z10
+	VADDPD       Z1, Z15, Z1
+	VMOVAPD      Z11, Z11
+	VFMADD213PD  Z10, Z4, Z11
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z1, Z5, Z0
+	VMOVUPD      Z11, (AX)(R10*8)
+	VMOVUPD      Z0, 64(AX)(R10*8)
+	VADDPD       (R12), Z11, Z1
 	VMOVUPD      Z1, (R12)
-	VADDPD       (R12), Z14, Z1
-	VMOVUPD      Z1, (R12)
-	VCMPPD       $0x00, const_zero<>+0(SB), Z15, K1
-	VCMPPD       $0x00, const_zero<>+0(SB), Z0, K2
+	VADDPD       (R12), Z0, Z0
+	VMOVUPD      Z0, (R12)
+	VCMPPD       $0x00, const_zero<>+0(SB), Z8, K1
+	VCMPPD       $0x00, const_zero<>+0(SB), Z9, K2
 	KMOVW        K1, R12
 	POPCNTQ      R12, R12
 	ADDQ         R12, 16(R11)
 	KMOVW        K2, R12
 	POPCNTQ      R12, R12
 	ADDQ         R12, 16(R11)
-	VBROADCASTSD beta+64(FP), Z1
-	VMULPD       Z15, Z1, Z14
-	VMULPD       Z0, Z1, Z0
-	VMOVUPD      Z14, (CX)(R10*8)
+	VBROADCASTSD beta+64(FP), Z0
+	VMULPD       Z0, Z8, Z1
+	VMULPD       Z0, Z9, Z0
+	VMOVUPD      Z1, (CX)(R10*8)
 	VMOVUPD      Z0, 64(CX)(R10*8)
-	VPXORQ       const_sign<>+0(SB), Z14, Z1
-	VPXORQ       const_sign<>+0(SB), Z0, Z0
+	VMOVUPD      const_sign<>+0(SB), Z8
+	VPXORQ       Z8, Z1, Z1
+	VPXORQ       Z8, Z0, Z0
 	VMOVUPD      Z1, (DX)(R10*8)
 	VMOVUPD      Z0, 64(DX)(R10*8)
 	ADDQ         $0x10, R10
@@ -2460,9 +2431,9 @@ turn8:
 	VSUBPD       (R8)(R10*8), Z1, Z1
 	VSUBPD       Z1, Z0, Z0
 	VBROADCASTSD beta+64(FP), Z1
-	VMULPD       Z0, Z1, Z1
-	XORL         R11, R11
+	VMULPD       Z1, Z0, Z1
 	VPORQ        const_sign<>+0(SB), Z1, Z2
+	XORL         R11, R11
 	VCMPPD       $0x19, const_minusFar<>+0(SB), Z2, K1
 	KMOVW        K1, R12
 	ORL          R12, R11
@@ -2478,94 +2449,81 @@ turn8:
 	KMOVW        K1, R13
 	POPCNTQ      R13, R13
 	ADDQ         R13, 8(R11)
-	VMULPD       const_log2E<>+0(SB), Z2, Z0
-	VADDPD       const_round<>+0(SB), Z0, Z0
-	VSUBPD       const_round<>+0(SB), Z0, Z3
-	VMULPD       const_ln2Hi<>+0(SB), Z3, Z4
-	VSUBPD       Z4, Z2, Z4
-	VMULPD       const_ln2Lo<>+0(SB), Z3, Z3
-	VSUBPD       Z3, Z4, Z3
-	VMULPD       Z3, Z3, Z4
-	VMULPD       Z4, Z4, Z5
-	VMULPD       const_exp9<>+0(SB), Z3, Z6
-	VADDPD       const_exp8<>+0(SB), Z6, Z6
-	VMULPD       Z5, Z6, Z6
-	VMULPD       const_exp5<>+0(SB), Z3, Z7
-	VADDPD       const_exp4<>+0(SB), Z7, Z7
-	VMULPD       const_exp7<>+0(SB), Z3, Z8
-	VADDPD       const_exp6<>+0(SB), Z8, Z8
-	VMULPD       Z4, Z8, Z8
-	VADDPD       Z7, Z8, Z7
-	VADDPD       Z7, Z6, Z6
-	VMULPD       Z5, Z6, Z5
-	VMULPD       const_exp1<>+0(SB), Z3, Z6
-	VADDPD       const_exp0<>+0(SB), Z6, Z6
-	VMULPD       const_exp3<>+0(SB), Z3, Z7
-	VADDPD       const_exp2<>+0(SB), Z7, Z7
-	VMULPD       Z4, Z7, Z7
-	VADDPD       Z6, Z7, Z6
-	VADDPD       Z6, Z5, Z5
-	VMULPD       Z4, Z5, Z4
-	VADDPD       Z3, Z4, Z3
-	VADDPD       const_one<>+0(SB), Z3, Z3
-	VPSLLQ       $0x34, Z0, Z0
-	VPADDQ       Z0, Z3, Z0
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VSUBPD       const_one<>+0(SB), Z0, Z3
-	VMULPD       const_half<>+0(SB), Z3, Z3
-	VBLENDMPD    Z3, Z0, K1, Z10
-	VADDPD       const_two<>+0(SB), Z10, Z3
-	VDIVPD       Z3, Z10, Z3
-	VMULPD       Z3, Z3, Z4
-	VMULPD       Z4, Z4, Z5
-	VMULPD       const_log5<>+0(SB), Z4, Z6
-	VADDPD       const_log4<>+0(SB), Z6, Z6
-	VMULPD       const_log6<>+0(SB), Z5, Z7
-	VADDPD       Z6, Z7, Z6
-	VMULPD       Z5, Z5, Z7
-	VMULPD       Z7, Z6, Z6
-	VMULPD       const_log1<>+0(SB), Z4, Z7
-	VADDPD       const_log0<>+0(SB), Z7, Z7
-	VMULPD       const_log3<>+0(SB), Z4, Z8
-	VADDPD       const_log2<>+0(SB), Z8, Z8
-	VMULPD       Z5, Z8, Z5
-	VADDPD       Z7, Z5, Z5
-	VADDPD       Z5, Z6, Z5
-	VMULPD       Z10, Z10, Z6
-	VMULPD       const_half<>+0(SB), Z6, Z6
-	VMULPD       Z4, Z5, Z4
-	VADDPD       Z6, Z4, Z4
-	VMULPD       Z3, Z4, Z3
-	VSUBPD       Z3, Z6, Z3
-	VSUBPD       Z3, Z10, Z3
-	VCMPPD       $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VMOVUPD      const_ln2<>+0(SB), Z4
-	VMOVUPD      const_zero<>+0(SB), Z5
-	VBLENDMPD    Z4, Z5, K1, Z11
-	VADDPD       Z11, Z3, Z3
-	VMOVUPD      const_one<>+0(SB), Z4
-	VADDPD       const_one<>+0(SB), Z0, Z5
-	VDIVPD       Z5, Z4, Z4
+	VMOVUPD      const_log2E<>+0(SB), Z0
+	VMOVAPD      Z2, Z3
+	VFMADD213PD  const_sixteenths<>+0(SB), Z0, Z3
+	VMOVUPD      const_sixteenths<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVAPD      Z2, Z5
+	VFMADD213PD  Z4, Z0, Z5
+	VMOVUPD      const_log2ELo<>+0(SB), Z0
+	VMOVAPD      Z2, Z4
+	VFMADD213PD  Z5, Z0, Z4
+	VMOVUPD      const_exp5<>+0(SB), Z0
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  const_exp4<>+0(SB), Z4, Z0
+	VFMADD213PD  const_exp3<>+0(SB), Z4, Z0
+	VFMADD213PD  const_exp2<>+0(SB), Z4, Z0
+	VFMADD213PD  const_exp1<>+0(SB), Z4, Z0
+	VFMADD213PD  const_exp0<>+0(SB), Z4, Z0
+	VMOVUPD      table_root<>+0(SB), Z5
+	VMOVUPD      table_root<>+64(SB), Z8
+	VMOVAPD      Z3, Z9
+	VPERMI2PD    Z8, Z5, Z9
+	VPSLLQ       $0x30, Z3, Z3
+	VPADDQ       Z3, Z9, Z3
+	VMULPD       Z4, Z3, Z4
+	VMOVAPD      Z4, Z4
+	VFMADD213PD  Z3, Z0, Z4
+	VMOVUPD      const_one<>+0(SB), Z0
+	VADDPD       const_one<>+0(SB), Z4, Z3
+	VDIVPD       Z3, Z0, Z0
 	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K1
-	VMULPD       Z4, Z0, Z0
-	VBLENDMPD    Z0, Z4, K1, Z12
+	VMULPD       Z0, Z4, Z1
+	VBLENDMPD    Z1, Z0, K1, Z6
 	VBROADCASTSD epsilon+72(FP), Z0
-	VCMPPD       $0x1d, const_zero<>+0(SB), Z1, K1
-	VMOVUPD      const_one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z13
-	VPXORQ       const_sign<>+0(SB), Z2, Z1
-	VMULPD       Z13, Z1, Z1
-	VADDPD       Z3, Z1, Z1
-	VSUBPD       Z12, Z0, Z0
-	VMOVUPD      Z1, (AX)(R10*8)
-	VADDPD       (R12), Z1, Z1
-	VMOVUPD      Z1, (R12)
-	VCMPPD       $0x00, const_zero<>+0(SB), Z0, K1
+	VSUBPD       Z6, Z0, Z1
+	VMOVUPD      const_one<>+0(SB), Z3
+	VSUBPD       Z0, Z3, Z3
+	VBLENDMPD    Z0, Z3, K1, Z7
+	VPXORQ       const_sign<>+0(SB), Z2, Z0
+	VMOVUPD      const_fifteen<>+0(SB), Z2
+	VMOVAPD      Z4, Z3
+	VFMADD213PD  const_integers<>+0(SB), Z2, Z3
+	VMOVUPD      table_inverse<>+0(SB), Z2
+	VMOVUPD      table_inverse<>+64(SB), Z5
+	VMOVAPD      Z3, Z8
+	VPERMI2PD    Z5, Z2, Z8
+	VSUBPD       const_one<>+0(SB), Z8, Z2
+	VMOVAPD      Z4, Z4
+	VFMADD213PD  Z2, Z8, Z4
+	VMOVUPD      const_log7<>+0(SB), Z2
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  const_log6<>+0(SB), Z4, Z2
+	VFMADD213PD  const_log5<>+0(SB), Z4, Z2
+	VFMADD213PD  const_log4<>+0(SB), Z4, Z2
+	VFMADD213PD  const_log3<>+0(SB), Z4, Z2
+	VFMADD213PD  const_log2<>+0(SB), Z4, Z2
+	VFMADD213PD  const_log1<>+0(SB), Z4, Z2
+	VFMADD213PD  const_log0<>+0(SB), Z4, Z2
+	VMOVUPD      table_logInverse<>+0(SB), Z5
+	VMOVUPD      table_logInverse<>+64(SB), Z8
+	VMOVAPD      Z3, Z3
+	VPERMI2PD    Z8, Z5, Z3
+	VMULPD       Z4, Z4, Z5
+	VMOVAPD      Z5, Z5
+	VFMADD213PD  Z4, Z2, Z5
+	VADDPD       Z5, Z3, Z2
+	VMOVAPD      Z0, Z0
+	VFMADD213PD  Z2, Z7, Z0
+	VMOVUPD      Z0, (AX)(R10*8)
+	VADDPD       (R12), Z0, Z0
+	VMOVUPD      Z0, (R12)
+	VCMPPD       $0x00, const_zero<>+0(SB), Z1, K1
 	KMOVW        K1, R12
 	POPCNTQ      R12, R12
 	ADDQ         R12, 16(R11)
-	VBROADCASTSD beta+64(FP), Z1
+	VBROADCASTSD beta+64(FP), Z0
 	VMULPD       Z0, Z1, Z0
 	VMOVUPD      Z0, (CX)(R10*8)
 	VPXORQ       const_sign<>+0(SB), Z0, Z0

@@ -35,43 +35,56 @@ func smoothed(z, epsilon float64) (value, slope float64) {
 // blend is the definition that the assembly repeats, for a = |z| ≤ Far.
 func blend(z, epsilon, a float64) (value, slope float64) {
 	e := expOf(-a)
-	l := log1p(e)
 	q := 1 / (1 + e)
 	miss, share := q, 1-epsilon // σ(−z); of |z| in the value
 	if z >= 0 {
-		miss, share = e*q, epsilon
+		miss, share = float64(e*q), epsilon
 	}
-	value = float64(a*share) + l
-	return value, epsilon - miss
+	return math.FMA(a, share, log1p(e)), epsilon - miss
 }
 
-// log1p returns log(1+e) for 0 < e ≤ 1 within 2 units in the last place. For u = e, or (e − 1)/2 if e
-// is large, so that log(1+e) = log 2 + log(1+u), and s = u/(2+u), log(1+u) = 2·artanh s =
-// u − (u²/2 − s·(u²/2 + s²·q(s²))).
+// log1p returns log(1+e) for 0 < e ≤ 1 within 2 units in the last place. With j the integer nearest to
+// 15·e, c = 15/(15+j) and t = (1+e)·c − 1, |t| ≤ 1/30, it is −log c + t + t²·q(t).
 func log1p(e float64) float64 {
-	u, whole := e, 0.0
-	if e > sqrt2Less1 {
-		u, whole = float64((e-1)*0.5), math.Ln2
-	}
-	s := u / (2 + u)
-	s2 := float64(s * s)
-	s4 := float64(s2 * s2)
-	high := float64(log6*s4) + (float64(log5*s2) + log4)
-	q := float64(high*float64(s4*s4)) + cubic(log0, log1, log2, log3, s2, s4)
-	half := float64(float64(u*u) * 0.5)
-	v := float64(s * (half + float64(s2*q)))
-	return whole + (u - (half - v))
+	j := math.Float64bits(math.FMA(e, 15, integers)) % 16
+	c := inverse[j]
+	t := math.FMA(e, c, c-1)
+	q := math.FMA(log7, t, log6)
+	q = math.FMA(q, t, log5)
+	q = math.FMA(q, t, log4)
+	q = math.FMA(q, t, log3)
+	q = math.FMA(q, t, log2)
+	q = math.FMA(q, t, log1)
+	q = math.FMA(q, t, log0)
+	return logInverse[j] + math.FMA(t*t, q, t)
 }
 
-// q is minimax: of (2·artanh √x − 2√x)/x^{3/2} for x ≤ 0.0295, with an error of 3e-16.
-const (
-	sqrt2Less1 = math.Sqrt2 - 1
+// inverse holds 15/(15+j), logInverse −log of that.
+var (
+	inverse = [16]float64{
+		0x1.0000000000000p+0, 0x1.e000000000000p-1, 0x1.c3c3c3c3c3c3cp-1, 0x1.aaaaaaaaaaaabp-1,
+		0x1.9435e50d79436p-1, 0x1.8000000000000p-1, 0x1.6db6db6db6db7p-1, 0x1.5d1745d1745d1p-1,
+		0x1.4de9bd37a6f4ep-1, 0x1.4000000000000p-1, 0x1.3333333333333p-1, 0x1.2762762762762p-1,
+		0x1.1c71c71c71c72p-1, 0x1.1249249249249p-1, 0x1.08d3dcb08d3ddp-1, 0x1.0000000000000p-1,
+	}
+	logInverse = [16]float64{
+		0, 0x1.08598b59e3a07p-4, 0x1.005588ad375aep-3, 0x1.7565011e49675p-3,
+		0x1.e41fccb76b0d7p-3, 0x1.269621134db92p-2, 0x1.588c2d913348fp-2, 0x1.882f1ef83ed45p-2,
+		0x1.b5b3e24235e88p-2, 0x1.e148a1a2726cep-2, 0x1.058aefa811452p-1, 0x1.199fac68b4ab8p-1,
+		0x1.2cf25fad8f1c3p-1, 0x1.3f91275240811p-1, 0x1.5188a4a02d7fep-1, 0x1.62e42fefa39efp-1,
+	}
+)
 
-	log0 = 0x1.5555555555558p-1
-	log1 = 0x1.999999999513fp-2
-	log2 = 0x1.2492492e1d0d9p-2
-	log3 = 0x1.c71c62b042dfcp-3
-	log4 = 0x1.7462c33b3e8d5p-3
-	log5 = 0x1.39fc8c6934224p-3
-	log6 = 0x1.2b6e3cf95421dp-3
+// q is minimax: of (log(1+t) − t)/t² for |t| ≤ 1/30, with an error of 2e-17/|t|.
+const (
+	integers = 0x1.8p52 // adding it rounds to an integer
+
+	log0 = -0x1.fffffffffffa1p-2
+	log1 = 0x1.5555555555413p-2
+	log2 = -0x1.0000000119b0cp-2
+	log3 = 0x1.9999999df2fbap-3
+	log4 = -0x1.55553965b9147p-3
+	log5 = 0x1.249221dca22e1p-3
+	log6 = -0x1.00831d98d8d8ap-3
+	log7 = 0x1.c83cd6a7919f2p-4
 )

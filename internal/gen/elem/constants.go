@@ -2,34 +2,28 @@ package main
 
 import (
 	"math"
-	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// values are the constants of logistic.go.
+// values are the constants of exp.go and logistic.go.
 var values = []struct {
 	name  string
 	value float64
 }{
-	{"zero", 0}, {"half", 0.5}, {"one", 1}, {"two", 2}, {"sign", math.Copysign(0, -1)},
-	{"minusFar", -708}, {"round", 0x1.8p52}, {"sqrt2Less1", math.Sqrt2 - 1},
-	{"log2E", math.Log2E}, {"ln2", math.Ln2}, {"ln2Hi", ln2Hi}, {"ln2Lo", math.Ln2 - ln2Hi},
-	{"exp0", 0x1.000000000000ap-1}, {"exp1", 0x1.55555555554f9p-3}, {"exp2", 0x1.555555555083ep-5},
-	{"exp3", 0x1.1111111127d0ep-7}, {"exp4", 0x1.6c16c18438b11p-10}, {"exp5", 0x1.a01a012a0f35cp-13},
-	{"exp6", 0x1.a01999e26209fp-16}, {"exp7", 0x1.71df25b30d420p-19}, {"exp8", 0x1.28ad9b8648615p-22},
-	{"exp9", 0x1.ad7f3ee5d2f80p-26},
-	{"log0", 0x1.5555555555558p-1}, {"log1", 0x1.999999999513fp-2}, {"log2", 0x1.2492492e1d0d9p-2},
-	{"log3", 0x1.c71c62b042dfcp-3}, {"log4", 0x1.7462c33b3e8d5p-3}, {"log5", 0x1.39fc8c6934224p-3},
-	{"log6", 0x1.2b6e3cf95421dp-3},
+	{"zero", 0}, {"one", 1}, {"fifteen", 15}, {"sign", math.Copysign(0, -1)}, {"minusFar", -708},
+	{"sixteenths", 0x1.8p48}, {"integers", 0x1.8p52}, {"log2E", math.Log2E}, {"log2ELo", 0x1.777d0ffda0d24p-56},
+	{"exp0", 0x1.62e42fefa39fdp-1}, {"exp1", 0x1.ebfbdff82c553p-3}, {"exp2", 0x1.c6b08d6e8ba08p-5},
+	{"exp3", 0x1.3b2ab6fe272c3p-7}, {"exp4", 0x1.5d89bdcd026fap-10}, {"exp5", 0x1.430818ad73e5ap-13},
+	{"log0", -0x1.fffffffffffa1p-2}, {"log1", 0x1.5555555555413p-2}, {"log2", -0x1.0000000119b0cp-2},
+	{"log3", 0x1.9999999df2fbap-3}, {"log4", -0x1.55553965b9147p-3}, {"log5", 0x1.249221dca22e1p-3},
+	{"log6", -0x1.00831d98d8d8ap-3}, {"log7", 0x1.c83cd6a7919f2p-4},
 }
-
-const ln2Hi = 0x1.62e42fefap-1
 
 var memory = map[string]Mem{}
 
-// constants writes each constant as many times as the longest vector has elements.
+// constants writes each constant as many times as the longest vector has elements, and the tables.
 func constants() {
 	for _, c := range values {
 		memory[c.name] = GLOBL("const_"+c.name, RODATA|NOPTR)
@@ -37,6 +31,15 @@ func constants() {
 			DATA(8*i, F64(c.value))
 		}
 	}
+	for j, x := range roots {
+		rootBits[j] = math.Float64bits(x) - uint64(j)<<48
+	}
+	for j := range inverseBits {
+		inverseBits[j], logInverseBits[j] = math.Float64bits(inverses[j]), math.Float64bits(logInverses[j])
+	}
+	table("root", rootBits)
+	table("inverse", inverseBits)
+	table("logInverse", logInverseBits)
 }
 
 // constant is the memory of a constant.
@@ -46,15 +49,4 @@ func constant(name string) Mem {
 		panic("no constant " + name)
 	}
 	return m
-}
-
-// names returns the name of a constant and those of the three after it.
-func names(first string) []string {
-	i := slices.IndexFunc(values, func(c struct {
-		name  string
-		value float64
-	}) bool {
-		return c.name == first
-	})
-	return []string{values[i].name, values[i+1].name, values[i+2].name, values[i+3].name}
 }

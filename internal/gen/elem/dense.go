@@ -36,7 +36,7 @@ func dots(v isa, f float) {
 	Doc("dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.")
 	dst, theta := pointer("dst"), pointer("theta")
 	x := rowPointers(f)
-	g := group{v, 0, 64 / v.size()}
+	g := group{v, 64 / v.size()}
 	var total [rows]vectors
 	for r := range total {
 		total[r] = g.each(func(int) reg.VecVirtual {

@@ -17,6 +17,7 @@ type isa interface {
 	compare(predicate, b, a Op) reg.Register // the mask of: a predicate b
 	choose(mask reg.Register, yes, no Op) reg.VecVirtual
 	bits(mask reg.Register) reg.GPVirtual // one bit per element
+	lookup(table string, index vectors) vectors
 }
 
 // Predicates of VCMPPD, none of which signals.

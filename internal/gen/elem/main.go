@@ -31,13 +31,11 @@ func exp(v isa) {
 	Doc("exp" + v.Name() + " is Exp for whole turns of eight elements.")
 	dst, arg := pointer("dst"), pointer("x")
 	turns(v, func(t turn) {
-		for _, g := range t.groups {
-			x := g.mul(g.scalar(argument("a")), t.at(arg, g))
-			x = g.sub(x, g.scalar(argument("b")))
-			e := expOf(g, g.max(x, constant("minusFar")))
-			e = g.choose(g.compare(x, greaterOrEqual, constant("minusFar")), e, g.whole("zero"))
-			g.store(e, t.at(dst, g))
-		}
+		b := t.xor(t.scalar(argument("b")), constant("sign"))
+		y := t.fma(t.load(t.at(arg)), t.scalar(argument("a")), b)
+		e := expOf(t.group, t.max(y, constant("minusFar")))
+		e = t.choose(t.compare(y, greaterOrEqual, constant("minusFar")), e, t.whole("zero"))
+		t.store(e, t.at(dst))
 	})
 }
 
@@ -47,7 +45,7 @@ func sum(v isa) {
 	Pragma("noescape")
 	Doc("sum" + v.Name() + " is Sum for whole turns of eight elements.")
 	x, sums := pointer("x"), pointer("sums")
-	lanes := group{v, 0, 64 / v.size()}
+	lanes := group{v, 64 / v.size()}
 	total := lanes.load(lane(sums, lanes))
 	n, i := Load(Param("n"), GP64()), GP64()
 	XORQ(i, i)
@@ -75,13 +73,13 @@ func largest(v isa) {
 	Doc("largest"+v.Name()+" returns the largest of n elements, a positive multiple of 8;",
 		"unordered is not 0 if one of them is NaN, and m is then unspecified.")
 	x := pointer("x")
-	lanes := group{v, 0, 64 / v.size()}
+	lanes := group{v, 64 / v.size()}
 	at := func(k int) Mem { return x.Offset(k * v.size()) }
 	m := lanes.load(at)
 	bad := GP64()
 	XORQ(bad, bad)
 	columns(func(i reg.GPVirtual) {
-		next := lanes.load(turn{index: i}.at(x, lanes))
+		next := lanes.load(turn{index: i, group: lanes}.at(x))
 		for _, mask := range lanes.compare(next, unordered, next) {
 			ORQ(v.bits(mask).As64(), bad)
 		}
@@ -102,16 +100,10 @@ func smoothed(v isa) {
 	Doc("regular" + v.Name() + " is regular for whole turns of eight elements.")
 	value, slope, arg := pointer("value"), pointer("slope"), pointer("z")
 	turns(v, func(t turn) {
-		z := make([]vectors, len(t.groups))
-		for n, g := range t.groups {
-			z[n] = g.load(t.at(arg, g))
-		}
-		y := t.far(z)
-		for n, g := range t.groups {
-			val, slp := link(g, z[n], y[n])
-			g.store(val, t.at(value, g))
-			g.store(slp, t.at(slope, g))
-		}
+		z := t.load(t.at(arg))
+		val, slp := link(t.group, z, t.far(z))
+		t.store(val, t.at(value))
+		t.store(slp, t.at(slope))
 	})
 }
 
@@ -125,26 +117,20 @@ func logRatios(v isa) {
 	chosen, rejected := pointer("chosen"), pointer("rejected")
 	refChosen, refRejected := pointer("refChosen"), pointer("refRejected")
 	turns(v, func(t turn) {
-		d, z := make([]vectors, len(t.groups)), make([]vectors, len(t.groups))
-		for n, g := range t.groups {
-			c := g.sub(g.load(t.at(chosen, g)), t.at(refChosen, g))
-			r := g.sub(g.load(t.at(rejected, g)), t.at(refRejected, g))
-			d[n] = g.sub(c, r)
-			z[n] = g.mul(g.scalar(argument("beta")), d[n])
-		}
+		c := t.sub(t.load(t.at(chosen)), t.at(refChosen))
+		d := t.sub(c, t.sub(t.load(t.at(rejected)), t.at(refRejected)))
+		z := t.mul(d, t.scalar(argument("beta")))
 		y := t.far(z)
 		counts, sums := pointer("counts"), pointer("sums")
-		for n, g := range t.groups {
-			g.tally(counts.Offset(0), g.compare(d[n], greater, constant("zero")))
-			g.tally(counts.Offset(8), g.compare(d[n], equal, constant("zero")))
-			val, slope := link(g, z[n], y[n])
-			g.store(val, t.at(value, g))
-			g.accumulate(sums, val)
-			g.tally(counts.Offset(16), g.compare(slope, equal, constant("zero")))
-			slope = g.mul(g.scalar(argument("beta")), slope)
-			g.store(slope, t.at(dChosen, g))
-			g.store(g.xor(slope, constant("sign")), t.at(dRejected, g))
-		}
+		t.tally(counts.Offset(0), t.compare(d, greater, constant("zero")))
+		t.tally(counts.Offset(8), t.compare(d, equal, constant("zero")))
+		val, slope := link(t.group, z, y)
+		t.store(val, t.at(value))
+		t.accumulate(sums, val)
+		t.tally(counts.Offset(16), t.compare(slope, equal, constant("zero")))
+		slope = t.mul(slope, t.scalar(argument("beta")))
+		t.store(slope, t.at(dChosen))
+		t.store(t.xor(slope, constant("sign")), t.at(dRejected))
 	})
 }
 
@@ -162,54 +148,31 @@ func argument(name string) Mem {
 // link is blend: value and slope at z, given y = −|z|.
 func link(g group, z, y vectors) (value, slope vectors) {
 	e := expOf(g, y)
-	l := log1p(g, e)
 	q := g.div(g.whole("one"), g.add(e, constant("one")))
 	right := g.compare(z, greaterOrEqual, constant("zero"))
 	miss := g.choose(right, g.mul(e, q), q)
-
 	epsilon := g.scalar(argument("epsilon"))
-	share := g.choose(g.compare(z, greaterOrEqual, constant("zero")), epsilon, g.sub(g.whole("one"), epsilon))
-	value = g.add(g.mul(g.xor(y, constant("sign")), share), l)
-	return value, g.sub(epsilon, miss)
+	slope = g.sub(epsilon, miss)
+	share := g.choose(right, epsilon, g.sub(g.whole("one"), epsilon))
+	return g.fma(g.xor(y, constant("sign")), share, log1p(g, e)), slope
 }
 
 // expOf is expOf of y.
 func expOf(g group, y vectors) vectors {
-	t := g.add(g.mul(y, constant("log2E")), constant("round"))
-	n := g.sub(t, constant("round"))
-	r := g.sub(y, g.mul(n, constant("ln2Hi")))
-	r = g.sub(r, g.mul(n, constant("ln2Lo")))
-	r2 := g.mul(r, r)
-	r4 := g.mul(r2, r2)
-	p := g.add(g.mul(r, constant("exp9")), constant("exp8"))
-	p = g.add(g.mul(p, r4), cubic(g, "exp4", r, r2))
-	p = g.add(g.mul(p, r4), cubic(g, "exp0", r, r2))
-	p = g.add(g.add(g.mul(p, r2), r), constant("one"))
-	return g.binary(op(VPADDQ), p, g.shift(t, 52))
+	log2E := g.whole("log2E")
+	t := g.fma(y, log2E, constant("sixteenths"))
+	r := g.fma(y, log2E, g.sub(g.whole("sixteenths"), t))
+	r = g.fma(y, g.whole("log2ELo"), r)
+	p := g.polynomial(r, "exp0", "exp1", "exp2", "exp3", "exp4", "exp5")
+	power := g.binary(op(VPADDQ), g.lookup("root", t), g.shift(t, 48))
+	return g.fma(g.mul(power, r), p, power)
 }
 
 // log1p is log1p of e.
 func log1p(g group, e vectors) vectors {
-	large := g.compare(e, greater, constant("sqrt2Less1"))
-	u := g.mul(g.sub(e, constant("one")), constant("half"))
-	u = g.choose(large, u, e)
-	s := g.div(u, g.add(u, constant("two")))
-	s2 := g.mul(s, s)
-	s4 := g.mul(s2, s2)
-	high := g.add(g.mul(s2, constant("log5")), constant("log4"))
-	high = g.add(g.mul(s4, constant("log6")), high)
-	q := g.add(g.mul(high, g.mul(s4, s4)), cubic(g, "log0", s2, s4))
-	half := g.mul(g.mul(u, u), constant("half"))
-	v := g.mul(g.add(g.mul(q, s2), half), s)
-	v = g.sub(u, g.sub(half, v))
-	large = g.compare(e, greater, constant("sqrt2Less1")) // again: a mask is worth a register
-	return g.add(v, g.choose(large, g.whole("ln2"), g.whole("zero")))
-}
-
-// cubic is cubic with the constant of the given name and the three after it.
-func cubic(g group, name string, x, x2 vectors) vectors {
-	c := names(name)
-	low := g.add(g.mul(x, constant(c[1])), constant(c[0]))
-	high := g.add(g.mul(x, constant(c[3])), constant(c[2]))
-	return g.add(g.mul(high, x2), low)
+	j := g.fma(e, g.whole("fifteen"), constant("integers"))
+	c := g.lookup("inverse", j)
+	t := g.fma(e, c, g.sub(c, constant("one")))
+	q := g.polynomial(t, "log0", "log1", "log2", "log3", "log4", "log5", "log6", "log7")
+	return g.add(g.lookup("logInverse", j), g.fma(g.mul(t, t), q, t))
 }

@@ -11,33 +11,29 @@ import (
 // lanes is the number of partial sums: element i goes to sum i mod 8.
 const lanes = 8
 
-// turn is one turn of a loop: the vectors first … first+count−1 of each group go through an
-// operation together, one group after the other.
+// turn is one turn of a loop, which works on the vectors of a group.
 type turn struct {
-	index  reg.GPVirtual // of its first element
-	groups []group
-	done   string // the label after the loops
+	index reg.GPVirtual // of its first element
+	group
+	done string // the label after the loops
 }
 
-// at is where the vectors of a group lie in a slice.
-func (t turn) at(slice Mem, g group) func(k int) Mem {
-	return func(k int) Mem { return slice.Idx(t.index, 8).Offset((g.first + k) * g.size()) }
+// at is where the vectors of the turn lie in a slice.
+func (t turn) at(slice Mem) func(k int) Mem {
+	return func(k int) Mem { return slice.Idx(t.index, 8).Offset(k * t.size()) }
 }
 
-// turns writes loops over whole turns. Two vectors of eight go together while there are so many, since the
-// operations of one must wait for each other; there are too few registers for two vectors of four.
+// turns writes loops over whole turns of eight elements; where a vector has that many, two go together while there are
+// so many, since the operations of one must wait for each other.
 func turns(v isa, body func(t turn)) {
-	loops := [][]group{{{v, 0, 1}, {v, 1, 1}}}
+	loops := []int{2}
 	if v.size() == 64 {
-		loops = [][]group{{{v, 0, 2}}, {{v, 0, 1}}}
+		loops = []int{2, 1}
 	}
 	n, i := Load(Param("n"), GP64()), GP64()
 	XORQ(i, i)
-	for l, groups := range loops {
-		elements := 0
-		for _, g := range groups {
-			elements += g.count * g.size() / 8
-		}
+	for l, count := range loops {
+		elements := count * v.size() / 8
 		start, end := fmt.Sprint("turn", elements), "done"
 		if l+1 < len(loops) {
 			end = fmt.Sprint("after", elements)
@@ -47,7 +43,7 @@ func turns(v isa, body func(t turn)) {
 		LEAQ(Mem{Base: i, Disp: elements}, last)
 		CMPQ(last, n)
 		JGT(LabelRef(end))
-		body(turn{i, groups, "done"})
+		body(turn{i, group{v, count}, "done"})
 		ADDQ(Imm(uint64(elements)), i)
 		JMP(LabelRef(start))
 		Label(end)
@@ -58,15 +54,12 @@ func turns(v isa, body func(t turn)) {
 }
 
 // far returns −|z|, and leaves the loops if one is less than −Far or not a number.
-func (t turn) far(z []vectors) []vectors {
+func (t turn) far(z vectors) vectors {
+	y := t.or(z, constant("sign"))
 	bad := GP32()
 	XORL(bad, bad)
-	y := make([]vectors, len(z))
-	for n, g := range t.groups {
-		y[n] = g.or(z[n], constant("sign"))
-		for _, m := range g.compare(y[n], notGreaterOrEqual, constant("minusFar")) {
-			ORL(g.bits(m), bad)
-		}
+	for _, m := range t.compare(y, notGreaterOrEqual, constant("minusFar")) {
+		ORL(t.bits(m), bad)
 	}
 	TESTL(bad, bad)
 	JNE(LabelRef(t.done))
@@ -94,5 +87,5 @@ func (g group) accumulate(sums Mem, v vectors) {
 
 // lane is where the partial sums of the vectors of a group are.
 func lane(sums Mem, g group) func(k int) Mem {
-	return func(k int) Mem { return sums.Offset((g.first + k) * g.size() % (8 * lanes)) }
+	return func(k int) Mem { return sums.Offset(k * g.size() % (8 * lanes)) }
 }

@@ -10,10 +10,10 @@ import (
 // one computes while another waits.
 type vectors []reg.VecVirtual
 
-// group is count vectors of a turn, from number first on.
+// group is count vectors.
 type group struct {
 	isa
-	first, count int
+	count int
 }
 
 func (g group) each(f func(k int) reg.VecVirtual) vectors {
@@ -27,11 +27,22 @@ func (g group) each(f func(k int) reg.VecVirtual) vectors {
 // binary applies an instruction with operands b, a, destination. b is vectors, memory that
 // is the same for all, or a function that gives the memory for each.
 func (g group) binary(instruction func(b, a, dst Op), a vectors, b any) vectors {
+	b = g.shared(b)
 	return g.each(func(k int) reg.VecVirtual {
 		dst := g.reg()
 		instruction(operand(b, k), a[k], dst)
 		return dst
 	})
+}
+
+// shared loads memory that is the same for all, where there are enough registers.
+func (g group) shared(b any) any {
+	if m, ok := b.(Mem); ok && g.count > 1 && g.size() == 64 {
+		r := g.reg()
+		VMOVUPD(m, r)
+		return g.each(func(int) reg.VecVirtual { return r })
+	}
+	return b
 }
 
 func operand(b any, k int) Op {
@@ -56,6 +67,30 @@ func (g group) div(a vectors, b any) vectors { return g.binary(op(VDIVPD), a, b)
 func (g group) max(a vectors, b any) vectors { return g.binary(op(VMAXPD), a, b) }
 func (g group) or(a vectors, b any) vectors  { return g.binary(g.isa.or, a, b) }
 func (g group) xor(a vectors, b any) vectors { return g.binary(g.isa.xor, a, b) }
+
+// fma returns a·b + c, rounded once.
+func (g group) fma(a, b vectors, c any) vectors {
+	c = g.shared(c)
+	return g.each(func(k int) reg.VecVirtual {
+		dst := g.reg()
+		VMOVAPD(a[k], dst)
+		VFMADD213PD(operand(c, k), b[k], dst)
+		return dst
+	})
+}
+
+// polynomial returns c[0] + c[1]·x + c[2]·x² + …, by Horner's rule, for the constants c of these names.
+func (g group) polynomial(x vectors, names ...string) vectors {
+	last := len(names) - 1
+	p := g.fma(g.whole(names[last]), x, constant(names[last-1]))
+	for i := last - 2; i >= 0; i-- {
+		c := g.shared(constant(names[i]))
+		for k := range p {
+			VFMADD213PD(operand(c, k), x[k], p[k])
+		}
+	}
+	return p
+}
 
 // shift moves the bits of v to the left.
 func (g group) shift(v vectors, bits uint64) vectors {
