@@ -1153,7 +1153,7 @@ done:
 	RET
 
 // func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
-// Requires: AVX, AVX2, FMA3, POPCNT
+// Requires: AVX, AVX2, FMA3, MMX+, POPCNT
 TEXT ·logRatiosAVX2(SB), NOSPLIT, $0-104
 	MOVQ value+0(FP), AX
 	MOVQ dChosen+8(FP), CX
@@ -1169,6 +1169,12 @@ turn8:
 	LEAQ         8(R10), R11
 	CMPQ         R11, R9
 	JGT          done
+	PREFETCHT0   256(BX)(R10*8)
+	PREFETCHT0   256(SI)(R10*8)
+	PREFETCHT0   256(DI)(R10*8)
+	PREFETCHT0   256(R8)(R10*8)
+	PREFETCHT0   256(CX)(R10*8)
+	PREFETCHT0   256(DX)(R10*8)
 	VMOVUPD      (BX)(R10*8), Y0
 	VMOVUPD      32(BX)(R10*8), Y1
 	VSUBPD       (DI)(R10*8), Y0, Y0
@@ -2198,7 +2204,7 @@ done:
 	RET
 
 // func logRatiosAVX512(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
-// Requires: AVX, AVX512F, POPCNT
+// Requires: AVX, AVX512F, MMX+, POPCNT
 TEXT ·logRatiosAVX512(SB), NOSPLIT, $0-104
 	MOVQ value+0(FP), AX
 	MOVQ dChosen+8(FP), CX
@@ -2214,6 +2220,18 @@ turn16:
 	LEAQ         16(R10), R11
 	CMPQ         R11, R9
 	JGT          after16
+	PREFETCHT0   256(BX)(R10*8)
+	PREFETCHT0   320(BX)(R10*8)
+	PREFETCHT0   256(SI)(R10*8)
+	PREFETCHT0   320(SI)(R10*8)
+	PREFETCHT0   256(DI)(R10*8)
+	PREFETCHT0   320(DI)(R10*8)
+	PREFETCHT0   256(R8)(R10*8)
+	PREFETCHT0   320(R8)(R10*8)
+	PREFETCHT0   256(CX)(R10*8)
+	PREFETCHT0   320(CX)(R10*8)
+	PREFETCHT0   256(DX)(R10*8)
+	PREFETCHT0   320(DX)(R10*8)
 	VMOVUPD      (BX)(R10*8), Z0
 	VMOVUPD      64(BX)(R10*8), Z1
 	VSUBPD       (DI)(R10*8), Z0, Z0
@@ -2425,6 +2443,12 @@ turn8:
 	LEAQ         8(R10), R11
 	CMPQ         R11, R9
 	JGT          done
+	PREFETCHT0   256(BX)(R10*8)
+	PREFETCHT0   256(SI)(R10*8)
+	PREFETCHT0   256(DI)(R10*8)
+	PREFETCHT0   256(R8)(R10*8)
+	PREFETCHT0   256(CX)(R10*8)
+	PREFETCHT0   256(DX)(R10*8)
 	VMOVUPD      (BX)(R10*8), Z0
 	VSUBPD       (DI)(R10*8), Z0, Z0
 	VMOVUPD      (SI)(R10*8), Z1

@@ -117,6 +117,7 @@ func logRatios(v isa) {
 	chosen, rejected := pointer("chosen"), pointer("rejected")
 	refChosen, refRejected := pointer("refChosen"), pointer("refRejected")
 	turns(v, func(t turn) {
+		t.prefetch(chosen, rejected, refChosen, refRejected, dChosen, dRejected)
 		c := t.sub(t.load(t.at(chosen)), t.at(refChosen))
 		d := t.sub(c, t.sub(t.load(t.at(rejected)), t.at(refRejected)))
 		z := t.mul(d, t.scalar(argument("beta")))
