@@ -21,7 +21,7 @@ func Mul[T Float](dst []float64, x []T, theta []float64) {
 		if whole < d {
 			for r := y; r < y+n; r++ {
 				for j, v := range x[r*d+whole : (r+1)*d] {
-					dst[r] += float64(float64(v) * theta[whole+j])
+					dst[r] = math.FMA(float64(v), theta[whole+j], dst[r])
 				}
 			}
 		}
@@ -35,7 +35,7 @@ func dot[T Float](row []T, theta []float64) float64 {
 	for j := 0; j < len(row); j += lanes {
 		a, b := row[j:j+lanes], theta[j:j+lanes]
 		for k := range lanes {
-			sums[k] += float64(float64(a[k]) * b[k])
+			sums[k] = math.FMA(float64(a[k]), b[k], sums[k])
 		}
 	}
 	return fold(&sums)
@@ -89,6 +89,6 @@ func addSome[T Float](grad []float64, x []T, w []float64, rows []uint8) {
 func addScaled[T Float](grad []float64, row []T, a float64, from int) {
 	grad = grad[:len(row)]
 	for j := from; j < len(row); j++ {
-		grad[j] += float64(a * float64(row[j]))
+		grad[j] = math.FMA(a, float64(row[j]), grad[j])
 	}
 }

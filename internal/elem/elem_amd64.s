@@ -397,7 +397,7 @@ DATA table_logInverseLow<>+60(SB)/4, $0xfefa39ef
 GLOBL table_logInverseLow<>(SB), RODATA|NOPTR, $64
 
 // func dots64AVX2(dst *[4]float64, x *float64, stride int, theta *float64, n int)
-// Requires: AVX
+// Requires: AVX, FMA3
 TEXT ·dots64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   theta+24(FP), CX
@@ -418,36 +418,28 @@ TEXT ·dots64AVX2(SB), NOSPLIT, $0-40
 	XORQ   R9, R9
 
 columns:
-	CMPQ    R9, R8
-	JGE     done
-	VMOVUPD (CX)(R9*8), Y8
-	VMOVUPD (BX)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y0, Y0
-	VMOVUPD (SI)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y2, Y2
-	VMOVUPD (DI)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y4, Y4
-	VMOVUPD (DX)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y6, Y6
-	VMOVUPD 32(CX)(R9*8), Y8
-	VMOVUPD 32(BX)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y1, Y1
-	VMOVUPD 32(SI)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y3, Y3
-	VMOVUPD 32(DI)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y5, Y5
-	VMOVUPD 32(DX)(R9*8), Y9
-	VMULPD  Y8, Y9, Y9
-	VADDPD  Y9, Y7, Y7
-	ADDQ    $0x08, R9
-	JMP     columns
+	CMPQ        R9, R8
+	JGE         done
+	VMOVUPD     (CX)(R9*8), Y8
+	VMOVUPD     (BX)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y0
+	VMOVUPD     (SI)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y2
+	VMOVUPD     (DI)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y4
+	VMOVUPD     (DX)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y6
+	VMOVUPD     32(CX)(R9*8), Y8
+	VMOVUPD     32(BX)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y1
+	VMOVUPD     32(SI)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y3
+	VMOVUPD     32(DI)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y5
+	VMOVUPD     32(DX)(R9*8), Y9
+	VFMADD231PD Y8, Y9, Y7
+	ADDQ        $0x08, R9
+	JMP         columns
 
 done:
 	VADDPD       Y1, Y0, Y0
@@ -478,7 +470,7 @@ done:
 	RET
 
 // func addRows64AVX2(grad *float64, x0 *float64, x1 *float64, x2 *float64, x3 *float64, w *[4]float64, n int)
-// Requires: AVX
+// Requires: AVX, FMA3
 TEXT ·addRows64AVX2(SB), NOSPLIT, $0-56
 	MOVQ         grad+0(FP), AX
 	MOVQ         w+40(FP), CX
@@ -494,45 +486,37 @@ TEXT ·addRows64AVX2(SB), NOSPLIT, $0-56
 	XORQ         R8, R8
 
 columns:
-	CMPQ    R8, CX
-	JGE     done
-	VMOVUPD (AX)(R8*8), Y4
-	VMOVUPD (DX)(R8*8), Y5
-	VMULPD  Y0, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD (BX)(R8*8), Y5
-	VMULPD  Y1, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD (SI)(R8*8), Y5
-	VMULPD  Y2, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD (DI)(R8*8), Y5
-	VMULPD  Y3, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD Y4, (AX)(R8*8)
-	VMOVUPD 32(AX)(R8*8), Y4
-	VMOVUPD 32(DX)(R8*8), Y5
-	VMULPD  Y0, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD 32(BX)(R8*8), Y5
-	VMULPD  Y1, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD 32(SI)(R8*8), Y5
-	VMULPD  Y2, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD 32(DI)(R8*8), Y5
-	VMULPD  Y3, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPD Y4, 32(AX)(R8*8)
-	ADDQ    $0x08, R8
-	JMP     columns
+	CMPQ        R8, CX
+	JGE         done
+	VMOVUPD     (AX)(R8*8), Y4
+	VMOVUPD     (DX)(R8*8), Y5
+	VFMADD231PD Y0, Y5, Y4
+	VMOVUPD     (BX)(R8*8), Y5
+	VFMADD231PD Y1, Y5, Y4
+	VMOVUPD     (SI)(R8*8), Y5
+	VFMADD231PD Y2, Y5, Y4
+	VMOVUPD     (DI)(R8*8), Y5
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     Y4, (AX)(R8*8)
+	VMOVUPD     32(AX)(R8*8), Y4
+	VMOVUPD     32(DX)(R8*8), Y5
+	VFMADD231PD Y0, Y5, Y4
+	VMOVUPD     32(BX)(R8*8), Y5
+	VFMADD231PD Y1, Y5, Y4
+	VMOVUPD     32(SI)(R8*8), Y5
+	VFMADD231PD Y2, Y5, Y4
+	VMOVUPD     32(DI)(R8*8), Y5
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     Y4, 32(AX)(R8*8)
+	ADDQ        $0x08, R8
+	JMP         columns
 
 done:
 	VZEROUPPER
 	RET
 
 // func addRow64AVX2(grad *float64, x0 *float64, w *float64, n int)
-// Requires: AVX
+// Requires: AVX, FMA3
 TEXT ·addRow64AVX2(SB), NOSPLIT, $0-32
 	MOVQ         grad+0(FP), AX
 	MOVQ         w+16(FP), CX
@@ -542,27 +526,25 @@ TEXT ·addRow64AVX2(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 
 columns:
-	CMPQ    BX, CX
-	JGE     done
-	VMOVUPD (AX)(BX*8), Y1
-	VMOVUPD (DX)(BX*8), Y2
-	VMULPD  Y0, Y2, Y2
-	VADDPD  Y2, Y1, Y1
-	VMOVUPD Y1, (AX)(BX*8)
-	VMOVUPD 32(AX)(BX*8), Y1
-	VMOVUPD 32(DX)(BX*8), Y2
-	VMULPD  Y0, Y2, Y2
-	VADDPD  Y2, Y1, Y1
-	VMOVUPD Y1, 32(AX)(BX*8)
-	ADDQ    $0x08, BX
-	JMP     columns
+	CMPQ        BX, CX
+	JGE         done
+	VMOVUPD     (AX)(BX*8), Y1
+	VMOVUPD     (DX)(BX*8), Y2
+	VFMADD231PD Y0, Y2, Y1
+	VMOVUPD     Y1, (AX)(BX*8)
+	VMOVUPD     32(AX)(BX*8), Y1
+	VMOVUPD     32(DX)(BX*8), Y2
+	VFMADD231PD Y0, Y2, Y1
+	VMOVUPD     Y1, 32(AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         columns
 
 done:
 	VZEROUPPER
 	RET
 
 // func dots32AVX2(dst *[4]float64, x *float32, stride int, theta *float64, n int)
-// Requires: AVX
+// Requires: AVX, FMA3
 TEXT ·dots32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   theta+24(FP), CX
@@ -583,36 +565,28 @@ TEXT ·dots32AVX2(SB), NOSPLIT, $0-40
 	XORQ   R9, R9
 
 columns:
-	CMPQ      R9, R8
-	JGE       done
-	VMOVUPD   (CX)(R9*8), Y8
-	VCVTPS2PD (BX)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y0, Y0
-	VCVTPS2PD (SI)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y2, Y2
-	VCVTPS2PD (DI)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y4, Y4
-	VCVTPS2PD (DX)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y6, Y6
-	VMOVUPD   32(CX)(R9*8), Y8
-	VCVTPS2PD 16(BX)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y1, Y1
-	VCVTPS2PD 16(SI)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y3, Y3
-	VCVTPS2PD 16(DI)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y5, Y5
-	VCVTPS2PD 16(DX)(R9*4), Y9
-	VMULPD    Y8, Y9, Y9
-	VADDPD    Y9, Y7, Y7
-	ADDQ      $0x08, R9
-	JMP       columns
+	CMPQ        R9, R8
+	JGE         done
+	VMOVUPD     (CX)(R9*8), Y8
+	VCVTPS2PD   (BX)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y0
+	VCVTPS2PD   (SI)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y2
+	VCVTPS2PD   (DI)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y4
+	VCVTPS2PD   (DX)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y6
+	VMOVUPD     32(CX)(R9*8), Y8
+	VCVTPS2PD   16(BX)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y1
+	VCVTPS2PD   16(SI)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y3
+	VCVTPS2PD   16(DI)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y5
+	VCVTPS2PD   16(DX)(R9*4), Y9
+	VFMADD231PD Y8, Y9, Y7
+	ADDQ        $0x08, R9
+	JMP         columns
 
 done:
 	VADDPD       Y1, Y0, Y0
@@ -643,7 +617,7 @@ done:
 	RET
 
 // func addRows32AVX2(grad *float64, x0 *float32, x1 *float32, x2 *float32, x3 *float32, w *[4]float64, n int)
-// Requires: AVX
+// Requires: AVX, FMA3
 TEXT ·addRows32AVX2(SB), NOSPLIT, $0-56
 	MOVQ         grad+0(FP), AX
 	MOVQ         w+40(FP), CX
@@ -659,45 +633,37 @@ TEXT ·addRows32AVX2(SB), NOSPLIT, $0-56
 	XORQ         R8, R8
 
 columns:
-	CMPQ      R8, CX
-	JGE       done
-	VMOVUPD   (AX)(R8*8), Y4
-	VCVTPS2PD (DX)(R8*4), Y5
-	VMULPD    Y0, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD (BX)(R8*4), Y5
-	VMULPD    Y1, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD (SI)(R8*4), Y5
-	VMULPD    Y2, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD (DI)(R8*4), Y5
-	VMULPD    Y3, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VMOVUPD   Y4, (AX)(R8*8)
-	VMOVUPD   32(AX)(R8*8), Y4
-	VCVTPS2PD 16(DX)(R8*4), Y5
-	VMULPD    Y0, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD 16(BX)(R8*4), Y5
-	VMULPD    Y1, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD 16(SI)(R8*4), Y5
-	VMULPD    Y2, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VCVTPS2PD 16(DI)(R8*4), Y5
-	VMULPD    Y3, Y5, Y5
-	VADDPD    Y5, Y4, Y4
-	VMOVUPD   Y4, 32(AX)(R8*8)
-	ADDQ      $0x08, R8
-	JMP       columns
+	CMPQ        R8, CX
+	JGE         done
+	VMOVUPD     (AX)(R8*8), Y4
+	VCVTPS2PD   (DX)(R8*4), Y5
+	VFMADD231PD Y0, Y5, Y4
+	VCVTPS2PD   (BX)(R8*4), Y5
+	VFMADD231PD Y1, Y5, Y4
+	VCVTPS2PD   (SI)(R8*4), Y5
+	VFMADD231PD Y2, Y5, Y4
+	VCVTPS2PD   (DI)(R8*4), Y5
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     Y4, (AX)(R8*8)
+	VMOVUPD     32(AX)(R8*8), Y4
+	VCVTPS2PD   16(DX)(R8*4), Y5
+	VFMADD231PD Y0, Y5, Y4
+	VCVTPS2PD   16(BX)(R8*4), Y5
+	VFMADD231PD Y1, Y5, Y4
+	VCVTPS2PD   16(SI)(R8*4), Y5
+	VFMADD231PD Y2, Y5, Y4
+	VCVTPS2PD   16(DI)(R8*4), Y5
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     Y4, 32(AX)(R8*8)
+	ADDQ        $0x08, R8
+	JMP         columns
 
 done:
 	VZEROUPPER
 	RET
 
 // func addRow32AVX2(grad *float64, x0 *float32, w *float64, n int)
-// Requires: AVX
+// Requires: AVX, FMA3
 TEXT ·addRow32AVX2(SB), NOSPLIT, $0-32
 	MOVQ         grad+0(FP), AX
 	MOVQ         w+16(FP), CX
@@ -707,20 +673,18 @@ TEXT ·addRow32AVX2(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 
 columns:
-	CMPQ      BX, CX
-	JGE       done
-	VMOVUPD   (AX)(BX*8), Y1
-	VCVTPS2PD (DX)(BX*4), Y2
-	VMULPD    Y0, Y2, Y2
-	VADDPD    Y2, Y1, Y1
-	VMOVUPD   Y1, (AX)(BX*8)
-	VMOVUPD   32(AX)(BX*8), Y1
-	VCVTPS2PD 16(DX)(BX*4), Y2
-	VMULPD    Y0, Y2, Y2
-	VADDPD    Y2, Y1, Y1
-	VMOVUPD   Y1, 32(AX)(BX*8)
-	ADDQ      $0x08, BX
-	JMP       columns
+	CMPQ        BX, CX
+	JGE         done
+	VMOVUPD     (AX)(BX*8), Y1
+	VCVTPS2PD   (DX)(BX*4), Y2
+	VFMADD231PD Y0, Y2, Y1
+	VMOVUPD     Y1, (AX)(BX*8)
+	VMOVUPD     32(AX)(BX*8), Y1
+	VCVTPS2PD   16(DX)(BX*4), Y2
+	VFMADD231PD Y0, Y2, Y1
+	VMOVUPD     Y1, 32(AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         columns
 
 done:
 	VZEROUPPER
@@ -1397,23 +1361,19 @@ TEXT ·dots64AVX512(SB), NOSPLIT, $0-40
 	XORQ   R9, R9
 
 columns:
-	CMPQ    R9, R8
-	JGE     done
-	VMOVUPD (CX)(R9*8), Z4
-	VMOVUPD (BX)(R9*8), Z5
-	VMULPD  Z4, Z5, Z5
-	VADDPD  Z5, Z0, Z0
-	VMOVUPD (SI)(R9*8), Z5
-	VMULPD  Z4, Z5, Z5
-	VADDPD  Z5, Z1, Z1
-	VMOVUPD (DI)(R9*8), Z5
-	VMULPD  Z4, Z5, Z5
-	VADDPD  Z5, Z2, Z2
-	VMOVUPD (DX)(R9*8), Z5
-	VMULPD  Z4, Z5, Z5
-	VADDPD  Z5, Z3, Z3
-	ADDQ    $0x08, R9
-	JMP     columns
+	CMPQ        R9, R8
+	JGE         done
+	VMOVUPD     (CX)(R9*8), Z4
+	VMOVUPD     (BX)(R9*8), Z5
+	VFMADD231PD Z4, Z5, Z0
+	VMOVUPD     (SI)(R9*8), Z5
+	VFMADD231PD Z4, Z5, Z1
+	VMOVUPD     (DI)(R9*8), Z5
+	VFMADD231PD Z4, Z5, Z2
+	VMOVUPD     (DX)(R9*8), Z5
+	VFMADD231PD Z4, Z5, Z3
+	ADDQ        $0x08, R9
+	JMP         columns
 
 done:
 	VEXTRACTF64X4 $0x01, Z0, Y4
@@ -1464,24 +1424,20 @@ TEXT ·addRows64AVX512(SB), NOSPLIT, $0-56
 	XORQ         R8, R8
 
 columns:
-	CMPQ    R8, CX
-	JGE     done
-	VMOVUPD (AX)(R8*8), Z4
-	VMOVUPD (DX)(R8*8), Z5
-	VMULPD  Z0, Z5, Z5
-	VADDPD  Z5, Z4, Z4
-	VMOVUPD (BX)(R8*8), Z5
-	VMULPD  Z1, Z5, Z5
-	VADDPD  Z5, Z4, Z4
-	VMOVUPD (SI)(R8*8), Z5
-	VMULPD  Z2, Z5, Z5
-	VADDPD  Z5, Z4, Z4
-	VMOVUPD (DI)(R8*8), Z5
-	VMULPD  Z3, Z5, Z5
-	VADDPD  Z5, Z4, Z4
-	VMOVUPD Z4, (AX)(R8*8)
-	ADDQ    $0x08, R8
-	JMP     columns
+	CMPQ        R8, CX
+	JGE         done
+	VMOVUPD     (AX)(R8*8), Z4
+	VMOVUPD     (DX)(R8*8), Z5
+	VFMADD231PD Z0, Z5, Z4
+	VMOVUPD     (BX)(R8*8), Z5
+	VFMADD231PD Z1, Z5, Z4
+	VMOVUPD     (SI)(R8*8), Z5
+	VFMADD231PD Z2, Z5, Z4
+	VMOVUPD     (DI)(R8*8), Z5
+	VFMADD231PD Z3, Z5, Z4
+	VMOVUPD     Z4, (AX)(R8*8)
+	ADDQ        $0x08, R8
+	JMP         columns
 
 done:
 	VZEROUPPER
@@ -1498,15 +1454,14 @@ TEXT ·addRow64AVX512(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 
 columns:
-	CMPQ    BX, CX
-	JGE     done
-	VMOVUPD (AX)(BX*8), Z1
-	VMOVUPD (DX)(BX*8), Z2
-	VMULPD  Z0, Z2, Z2
-	VADDPD  Z2, Z1, Z1
-	VMOVUPD Z1, (AX)(BX*8)
-	ADDQ    $0x08, BX
-	JMP     columns
+	CMPQ        BX, CX
+	JGE         done
+	VMOVUPD     (AX)(BX*8), Z1
+	VMOVUPD     (DX)(BX*8), Z2
+	VFMADD231PD Z0, Z2, Z1
+	VMOVUPD     Z1, (AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         columns
 
 done:
 	VZEROUPPER
@@ -1530,23 +1485,19 @@ TEXT ·dots32AVX512(SB), NOSPLIT, $0-40
 	XORQ   R9, R9
 
 columns:
-	CMPQ      R9, R8
-	JGE       done
-	VMOVUPD   (CX)(R9*8), Z4
-	VCVTPS2PD (BX)(R9*4), Z5
-	VMULPD    Z4, Z5, Z5
-	VADDPD    Z5, Z0, Z0
-	VCVTPS2PD (SI)(R9*4), Z5
-	VMULPD    Z4, Z5, Z5
-	VADDPD    Z5, Z1, Z1
-	VCVTPS2PD (DI)(R9*4), Z5
-	VMULPD    Z4, Z5, Z5
-	VADDPD    Z5, Z2, Z2
-	VCVTPS2PD (DX)(R9*4), Z5
-	VMULPD    Z4, Z5, Z5
-	VADDPD    Z5, Z3, Z3
-	ADDQ      $0x08, R9
-	JMP       columns
+	CMPQ        R9, R8
+	JGE         done
+	VMOVUPD     (CX)(R9*8), Z4
+	VCVTPS2PD   (BX)(R9*4), Z5
+	VFMADD231PD Z4, Z5, Z0
+	VCVTPS2PD   (SI)(R9*4), Z5
+	VFMADD231PD Z4, Z5, Z1
+	VCVTPS2PD   (DI)(R9*4), Z5
+	VFMADD231PD Z4, Z5, Z2
+	VCVTPS2PD   (DX)(R9*4), Z5
+	VFMADD231PD Z4, Z5, Z3
+	ADDQ        $0x08, R9
+	JMP         columns
 
 done:
 	VEXTRACTF64X4 $0x01, Z0, Y4
@@ -1597,24 +1548,20 @@ TEXT ·addRows32AVX512(SB), NOSPLIT, $0-56
 	XORQ         R8, R8
 
 columns:
-	CMPQ      R8, CX
-	JGE       done
-	VMOVUPD   (AX)(R8*8), Z4
-	VCVTPS2PD (DX)(R8*4), Z5
-	VMULPD    Z0, Z5, Z5
-	VADDPD    Z5, Z4, Z4
-	VCVTPS2PD (BX)(R8*4), Z5
-	VMULPD    Z1, Z5, Z5
-	VADDPD    Z5, Z4, Z4
-	VCVTPS2PD (SI)(R8*4), Z5
-	VMULPD    Z2, Z5, Z5
-	VADDPD    Z5, Z4, Z4
-	VCVTPS2PD (DI)(R8*4), Z5
-	VMULPD    Z3, Z5, Z5
-	VADDPD    Z5, Z4, Z4
-	VMOVUPD   Z4, (AX)(R8*8)
-	ADDQ      $0x08, R8
-	JMP       columns
+	CMPQ        R8, CX
+	JGE         done
+	VMOVUPD     (AX)(R8*8), Z4
+	VCVTPS2PD   (DX)(R8*4), Z5
+	VFMADD231PD Z0, Z5, Z4
+	VCVTPS2PD   (BX)(R8*4), Z5
+	VFMADD231PD Z1, Z5, Z4
+	VCVTPS2PD   (SI)(R8*4), Z5
+	VFMADD231PD Z2, Z5, Z4
+	VCVTPS2PD   (DI)(R8*4), Z5
+	VFMADD231PD Z3, Z5, Z4
+	VMOVUPD     Z4, (AX)(R8*8)
+	ADDQ        $0x08, R8
+	JMP         columns
 
 done:
 	VZEROUPPER
@@ -1631,15 +1578,14 @@ TEXT ·addRow32AVX512(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 
 columns:
-	CMPQ      BX, CX
-	JGE       done
-	VMOVUPD   (AX)(BX*8), Z1
-	VCVTPS2PD (DX)(BX*4), Z2
-	VMULPD    Z0, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VMOVUPD   Z1, (AX)(BX*8)
-	ADDQ      $0x08, BX
-	JMP       columns
+	CMPQ        BX, CX
+	JGE         done
+	VMOVUPD     (AX)(BX*8), Z1
+	VCVTPS2PD   (DX)(BX*4), Z2
+	VFMADD231PD Z0, Z2, Z1
+	VMOVUPD     Z1, (AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         columns
 
 done:
 	VZEROUPPER

@@ -51,8 +51,7 @@ func dots(v isa, f float) {
 			VMOVUPD(theta.Idx(i, 8).Offset(k*v.size()), t)
 			for r := range rows {
 				p := f.load(v, x[r], i, k)
-				VMULPD(t, p, p)
-				VADDPD(p, total[r][k], total[r][k])
+				VFMADD231PD(t, p, total[r][k])
 			}
 		}
 	})
@@ -83,8 +82,7 @@ func addRows(v isa, f float, name, names, weight, doc string) {
 			VMOVUPD(at, s)
 			for r := range x {
 				p := f.load(v, x[r], i, k)
-				VMULPD(w[r], p, p)
-				VADDPD(p, s, s)
+				VFMADD231PD(w[r], p, s)
 			}
 			VMOVUPD(s, at)
 		}
