@@ -32,7 +32,7 @@ type fake struct {
 	strict      bool    // unknown fields are refused
 	listEOS     bool    // a sampled </s> is among the tokens listed
 	maxTop      int     // the longest list of likeliest tokens
-	mix         bool    // every third reply goes on from another text
+	mix         bool    // the reply to every third seed goes on from another text
 	wobble      bool    // another reply each time, whatever the seed
 	duplicate   bool    // every choice comes twice
 	bias        bool    // logit_bias is ignored
@@ -45,11 +45,11 @@ type fake struct {
 	rows  map[rowKey]row
 	texts sync.Map // of lists, as JSON
 	calls map[string]int
-	count int
+	drawn map[uint64]int // replies by seed
 }
 
 func newFake(p Protocol) *fake {
-	f := &fake{protocol: p, nullAt: -1, zero: "one", maxTop: 25, name: "table", calls: map[string]int{}}
+	f := &fake{protocol: p, nullAt: -1, zero: "one", maxTop: 25, name: "table", calls: map[string]int{}, drawn: map[uint64]int{}}
 	f.vocab = []string{"<s>", "</s>", "\xc3", "\xa9", "\xa8", "\n"}
 	for c := ' '; c <= '~'; c++ {
 		f.vocab = append(f.vocab, string(c))
@@ -157,14 +157,14 @@ func (f *fake) row(last int32, temperature float64) row {
 // sample draws up to n tokens, with their log-probabilities under the model itself and
 // under the distribution drawn from.
 func (f *fake) sample(ids []int32, n int, temperature float64, seed uint64) (reply []int32, raw, drawn []float64) {
-	f.mu.Lock()
-	f.count++
-	count := f.count
-	f.mu.Unlock()
+	// Nothing may depend on the order in which requests arrive: they are under way at once.
+	mixed := f.mix && seed%3 == 0
 	if f.wobble {
-		seed += uint64(1000 * count)
+		f.mu.Lock()
+		f.drawn[seed]++
+		seed += uint64(1000 * f.drawn[seed])
+		f.mu.Unlock()
 	}
-	mixed := f.mix && count%3 == 0
 	g := rand.New(rand.NewPCG(seed, 99))
 	last := ids[len(ids)-1]
 	for range n {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -317,26 +318,28 @@ func TestAlign(t *testing.T) {
 
 // TestConcurrency: never more requests at once than allowed, over several calls.
 func TestConcurrency(t *testing.T) {
-	f := newFake(VLLM)
-	var now, most atomic.Int32
-	counting := roundTrip(func(r *http.Request) (*http.Response, error) {
-		n := now.Add(1)
-		defer now.Add(-1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(VLLM)
+		var now, most atomic.Int32
+		counting := roundTrip(func(r *http.Request) (*http.Response, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			time.Sleep(time.Second) // until all others wait, too
+			return f.RoundTrip(r)
+		})
+		m := quick(t, f, Config{Concurrency: 3, Transport: counting})
+		xs, ys := slices.Repeat([]Prompt{{Text: "a"}}, 20), slices.Repeat([]Reply{{Text: "b"}}, 20)
+		done := make(chan error)
+		for range 3 {
+			go func() { done <- m.LogProbs(context.Background(), make([]float64, 20), xs, ys) }()
 		}
-		time.Sleep(2 * time.Millisecond)
-		return f.RoundTrip(r)
+		for range 3 {
+			require.NoError(t, <-done)
+		}
+		assert.EqualValues(t, 3, most.Load())
 	})
-	m := quick(t, f, Config{Concurrency: 3, Transport: counting})
-	xs, ys := slices.Repeat([]Prompt{{Text: "a"}}, 20), slices.Repeat([]Reply{{Text: "b"}}, 20)
-	done := make(chan error)
-	for range 3 {
-		go func() { done <- m.LogProbs(context.Background(), make([]float64, 20), xs, ys) }()
-	}
-	for range 3 {
-		require.NoError(t, <-done)
-	}
-	assert.EqualValues(t, 3, most.Load())
 }
 
 // TestCancel: a call in the middle of its requests returns at once with the reason.

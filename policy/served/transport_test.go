@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -108,11 +110,6 @@ func TestBrokenAnswers(t *testing.T) {
 		w.Header().Set("Content-Length", "100")
 		fmt.Fprint(w, `{"n":`)
 	}
-	hang := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `{"n":`)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	}
 	reset := func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
@@ -121,20 +118,49 @@ func TestBrokenAnswers(t *testing.T) {
 	}
 	for name, broken := range map[string]http.HandlerFunc{
 		"cut":   cut,
-		"slow":  hang,
 		"reset": reset,
 		"html":  answer(200, "<html>"),
 		"empty": answer(200, ""),
 		"half":  answer(200, `{"n":7`),
 	} {
 		url, n := scripted(t, broken, fine)
-		c, waits := patient(t, Config{URL: url, Timeout: 100 * time.Millisecond})
+		c, waits := patient(t, Config{URL: url})
 		var out number
 		require.NoError(t, c.post(context.Background(), "/x", number{}, &out), name)
 		assert.Equal(t, 7, out.N, name)
 		assert.EqualValues(t, 2, n.Load(), name)
 		assert.Len(t, *waits, 1, name)
 	}
+}
+
+// TestSlowAnswer: an attempt that takes longer than Config.Timeout is made again.
+func TestSlowAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		slow := roundTrip(func(r *http.Request) (*http.Response, error) {
+			body := io.MultiReader(strings.NewReader(`{"n":`), stalled{r.Context()})
+			if n++; n == 2 {
+				body = strings.NewReader(`{"n":7}`)
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, nil
+		})
+		c, waits := patient(t, Config{URL: "http://localhost", Timeout: time.Minute, Transport: slow})
+		begin := time.Now()
+		var out number
+		require.NoError(t, c.post(context.Background(), "/x", number{}, &out))
+		assert.Equal(t, 7, out.N)
+		assert.Equal(t, 2, n)
+		assert.Len(t, *waits, 1)
+		assert.Equal(t, time.Minute, time.Since(begin))
+	})
+}
+
+// stalled is a body that never comes.
+type stalled struct{ ctx context.Context }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
 }
 
 func TestWrongShapeIsFinal(t *testing.T) {
