@@ -33,7 +33,7 @@ func Log(x *big.Float) *big.Float {
 	e := x.MantExp(m)
 	f, _ := m.Float64()
 	y := New(float64(e)*ln2 + f - 1)
-	for range 16 {
+	for range 9 {
 		// y += 2·(x − eʸ)/(x + eʸ)
 		ey := Exp(y)
 		d := new(big.Float).SetPrec(Bits).Sub(x, ey)
