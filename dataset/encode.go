@@ -40,8 +40,11 @@ func Create[T Record](path string) (*Encoder[T], error) {
 	return e, nil
 }
 
-// NewEncoder returns an encoder that writes to w. It does not close w.
+// NewEncoder returns an encoder that writes to w. It does not close w. It panics if w is nil.
 func NewEncoder[T Record](w io.Writer) *Encoder[T] {
+	if w == nil {
+		panic("dataset: nil io.Writer")
+	}
 	return &Encoder[T]{out: bufio.NewWriterSize(w, bufferSize)}
 }
 

@@ -58,7 +58,11 @@ func (rd Reader[T]) file(path string, yield func(T, error) bool) bool {
 }
 
 // Read returns the records of one stream, under a name for messages. It is as Open is, but can be ranged over only once.
+// It panics if r is nil.
 func (rd Reader[T]) Read(r io.Reader, name string) iter.Seq2[T, error] {
+	if r == nil {
+		panic("dataset: nil io.Reader")
+	}
 	return func(yield func(T, error) bool) { rd.stream(r, name, yield) }
 }
 

@@ -72,8 +72,11 @@ func (s *Summary) skip(e *Error) {
 //   - Any other error is delivered and ends the sequence.
 //
 // The summary is complete when the range is over; each range adds to it. An error that ends the sequence is the last
-// thing delivered, its record not counted as read.
+// thing delivered, its record not counted as read. Usable panics without records or a summary.
 func Usable[T any](records iter.Seq2[T, error], skipBad bool, summary *Summary) iter.Seq2[T, error] {
+	if records == nil || summary == nil {
+		panic("dataset: Usable without records or Summary")
+	}
 	return func(yield func(T, error) bool) {
 		for record, err := range records {
 			if err != nil {
@@ -95,8 +98,11 @@ func Usable[T any](records iter.Seq2[T, error], skipBad bool, summary *Summary) 
 }
 
 // Map returns f of every record and passes errors on, so that a step that can fail ([Pair.AsChat], a tokenizer) may
-// stand before [Usable] and its failures are counted too.
+// stand before [Usable] and its failures are counted too. It panics without records or f.
 func Map[T, U any](records iter.Seq2[T, error], f func(T) (U, error)) iter.Seq2[U, error] {
+	if records == nil || f == nil {
+		panic("dataset: Map without records or function")
+	}
 	return func(yield func(U, error) bool) {
 		for record, err := range records {
 			var out U

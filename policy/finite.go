@@ -41,15 +41,27 @@ var (
 	_ Sampler[int, int] = (*Finite[int])(nil)
 )
 
-// NewFinite returns the policy with the distributions of d.
-func NewFinite[X comparable](d Distributor[X]) *Finite[X] { return &Finite[X]{source: d} }
+// NewFinite returns the policy with the distributions of d. It panics if d is nil.
+func NewFinite[X comparable](d Distributor[X]) *Finite[X] {
+	f := &Finite[X]{source: d}
+	f.distributor()
+	return f
+}
+
+// distributor returns the source. It panics if there is none.
+func (f *Finite[X]) distributor() Distributor[X] {
+	if f.source == nil {
+		panic("policy: Finite without a Distributor")
+	}
+	return f.source
+}
 
 // Responses implements [Enumerable].
-func (f *Finite[X]) Responses(x X) int { return f.source.Responses(x) }
+func (f *Finite[X]) Responses(x X) int { return f.distributor().Responses(x) }
 
 // Distribution implements [Enumerable]. It panics if len(dst) is not Responses(x).
 func (f *Finite[X]) Distribution(dst []float64, x X) error {
-	if len(dst) != f.source.Responses(x) {
+	if len(dst) != f.Responses(x) {
 		panic(badLength)
 	}
 	return f.source.Distribution(dst, x)
@@ -102,7 +114,7 @@ func (f *Finite[X]) call() *call[X] {
 		return c
 	}
 	c := new(call[X])
-	c.init(f.source)
+	c.init(f.distributor())
 	c.score, c.sample = c.scorePiece, c.samplePiece
 	return c
 }

@@ -10,7 +10,8 @@ import (
 // Sequences views a token-level model as a policy over whole replies: prompts and
 // replies are token ids, and log π(y|x) = Σ_t log π(y_t | x, y_<t) over the reply's
 // tokens. Generator draws the replies; where it is nil, Sample returns
-// [errors.ErrUnsupported]. It is safe for concurrent use if its parts are.
+// [errors.ErrUnsupported]; without a Model the other methods panic. It is safe for concurrent
+// use if its parts are.
 type Sequences struct {
 	Model     TokenPolicy
 	Generator Generator
@@ -25,6 +26,9 @@ func (s Sequences) LogProbs(ctx context.Context, dst []float64, xs, ys [][]int32
 
 // NewPass implements [Trainable].
 func (s Sequences) NewPass() Pass[[]int32, []int32] {
+	if s.Model == nil {
+		panic("policy: Sequences without Model")
+	}
 	return &sequencePass{tokens: s.Model.NewTokenPass()}
 }
 

@@ -22,6 +22,9 @@ type ScorerFunc[X, Y any] func(ctx context.Context, dst []float64, xs []X, ys []
 
 // Score implements [Scorer].
 func (f ScorerFunc[X, Y]) Score(ctx context.Context, dst []float64, xs []X, ys []Y) error {
+	if f == nil {
+		panic("sampler: nil ScorerFunc")
+	}
 	return f(ctx, dst, xs, ys)
 }
 
@@ -38,6 +41,9 @@ type JudgeFunc[X, Y any] func(ctx context.Context, dst []float64, xs []X, as, bs
 
 // Judge implements [Judge].
 func (f JudgeFunc[X, Y]) Judge(ctx context.Context, dst []float64, xs []X, as, bs []Y) error {
+	if f == nil {
+		panic("sampler: nil JudgeFunc")
+	}
 	return f(ctx, dst, xs, as, bs)
 }
 
@@ -46,20 +52,27 @@ func (f JudgeFunc[X, Y]) Judge(ctx context.Context, dst []float64, xs []X, as, b
 var ErrNoResult = errors.New("no result")
 
 // Score asks s and checks the answer: dst[i] is a score, or NaN with a [*policy.ItemError].
-// What s does not write is NaN. It panics on different lengths.
+// What s does not write is NaN. It panics on different lengths and without a Scorer.
 func Score[X, Y any](ctx context.Context, s Scorer[X, Y], dst []float64, xs []X, ys []Y) error {
 	if len(xs) != len(dst) || len(ys) != len(dst) {
 		panic(badLength)
+	}
+	if s == nil {
+		panic("sampler: nil Scorer")
 	}
 	fail(dst)
 	return missing(dst, s.Score(ctx, dst, xs, ys))
 }
 
 // Compare asks j and checks the answer: dst[i] is in [0, 1], or NaN with a
-// [*policy.ItemError]. What j does not write is NaN. It panics on different lengths.
+// [*policy.ItemError]. What j does not write is NaN. It panics on different lengths and
+// without a Judge.
 func Compare[X, Y any](ctx context.Context, j Judge[X, Y], dst []float64, xs []X, as, bs []Y) error {
 	if len(xs) != len(dst) || len(as) != len(dst) || len(bs) != len(dst) {
 		panic(badLength)
+	}
+	if j == nil {
+		panic("sampler: nil Judge")
 	}
 	fail(dst)
 	err := j.Judge(ctx, dst, xs, as, bs)
@@ -81,7 +94,7 @@ func Compare[X, Y any](ctx context.Context, j Judge[X, Y], dst []float64, xs []X
 //	P(a ≻ b) = σ(r(a) − r(b)),
 //
 // or, if Hard is set, 1, ½ or 0 as r(a) is larger, equal or smaller. It fails where
-// either score does.
+// either score does. Without Scorer it panics.
 type Scored[X, Y any] struct {
 	Scorer Scorer[X, Y]
 	Hard   bool
@@ -89,6 +102,9 @@ type Scored[X, Y any] struct {
 
 // Judge implements [Judge].
 func (s Scored[X, Y]) Judge(ctx context.Context, dst []float64, xs []X, as, bs []Y) error {
+	if s.Scorer == nil {
+		panic("sampler: Scored without Scorer")
+	}
 	err := Score(ctx, s.Scorer, dst, xs, as)
 	if !onlyItems(err) {
 		return err

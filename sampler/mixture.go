@@ -24,7 +24,7 @@ import (
 // without any is an error of whoever draws. Model of a reply drawn from a Mixture is its
 // log-probability under the mixture.
 //
-// It is safe for concurrent use if both decoders are.
+// It is safe for concurrent use if both decoders are. It panics without either of them.
 type Mixture struct {
 	Policy, Ref policy.Decoder
 	A           float64
@@ -33,10 +33,20 @@ type Mixture struct {
 var _ policy.Decoder = Mixture{}
 
 // Vocab implements [policy.Decoder].
-func (m Mixture) Vocab() int { return m.Policy.Vocab() }
+func (m Mixture) Vocab() int {
+	m.check()
+	return m.Policy.Vocab()
+}
+
+func (m Mixture) check() {
+	if m.Policy == nil || m.Ref == nil {
+		panic("sampler: Mixture without Policy or Ref")
+	}
+}
 
 // Open implements [policy.Decoder]. An A outside [0, 1] and different vocabularies are errors.
 func (m Mixture) Open(ctx context.Context, prompts [][]int32, k int) (policy.Decode, error) {
+	m.check()
 	switch n, r := m.Policy.Vocab(), m.Ref.Vocab(); {
 	case !(m.A >= 0 && m.A <= 1):
 		return nil, fmt.Errorf("sampler: Mixture.A is %v, must be in [0, 1]", m.A)

@@ -8,7 +8,7 @@ import (
 
 // BothOrders asks a judge twice, the second time with the replies swapped, and takes the
 // mean: ½·(P(a ≻ b) + 1 − P(b ≻ a)). A judge who prefers the first place whatever stands there
-// ends in ties. A comparison fails if either order does.
+// ends in ties. A comparison fails if either order does. Without Inner it panics.
 type BothOrders[X, Y any] struct{ Inner Judge[X, Y] }
 
 // PositionBias says what swapping the replies changed.
@@ -26,6 +26,9 @@ func (b BothOrders[X, Y]) Judge(ctx context.Context, dst []float64, xs []X, as, 
 
 // JudgeBias is Judge, and says how much the order mattered.
 func (b BothOrders[X, Y]) JudgeBias(ctx context.Context, dst []float64, xs []X, as, bs []Y) (PositionBias, error) {
+	if b.Inner == nil {
+		panic("sampler: BothOrders without Inner")
+	}
 	err := Compare(ctx, b.Inner, dst, xs, as, bs)
 	if !onlyItems(err) {
 		return PositionBias{}, err

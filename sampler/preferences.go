@@ -13,7 +13,8 @@ import (
 //
 // as [loss.WinRates] takes them. Only i < j is asked; to cancel a judge's preference for the
 // first place, ask [BothOrders]. xs are the prompts, ys the draws, k of each. A comparison
-// that fails is NaN in both places. Preferences panics if k < 2 or the lengths do not fit.
+// that fails is NaN in both places. Preferences panics if k < 2 or the lengths do not fit, and
+// without a Judge.
 //
 // The errors are those of [Compare]; the indices in them count the comparisons, prompt by
 // prompt, each (0,1), (0,2), …, (k−2,k−1).

@@ -50,7 +50,7 @@ type Row struct {
 // z and history must stay as they are until the next Set.
 //
 // Errors: a logit that is NaN or +Inf, logits that are all −Inf, before the transforms
-// or after them, and the error of a transform, by its index.
+// or after them, and the error of a transform, by its index. A transform that is nil panics.
 func (r *Row) Set(z []float32, history []int32, ts ...Transform) error {
 	r.Logits, r.raw, r.History = resize(r.Logits, len(z)), nil, history
 	r.known.forget()
@@ -59,6 +59,9 @@ func (r *Row) Set(z []float32, history []int32, ts ...Transform) error {
 		return err
 	}
 	for i := done; i < len(ts); i++ {
+		if ts[i] == nil {
+			panic("sampler: Row.Set with a nil Transform")
+		}
 		r.known.trusted = keepsTrack(ts[i])
 		if !r.known.trusted {
 			r.known.forget()

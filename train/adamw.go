@@ -29,8 +29,11 @@ type AdamW struct {
 }
 
 // NewAdamW returns an optimizer of the policy's parameters with β₁ = 0.9, β₂ = 0.999,
-// ε = 1e-8 and no weight decay.
+// ε = 1e-8 and no weight decay. It panics if host is nil.
 func NewAdamW(host policy.Host) *AdamW {
+	if host == nil {
+		panic("train: NewAdamW of a nil Host")
+	}
 	n := len(host.Params())
 	return &AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, host: host, m: make([]float64, n), v: make([]float64, n)}
 }

@@ -51,6 +51,9 @@ var _ Describer = (*BestOfN[int, int])(nil)
 
 // Accumulate implements [Term].
 func (t *BestOfN[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
+	if t.Policy == nil || t.From == nil || t.Reward == nil {
+		panic("train: BestOfN without Policy, From or Reward")
+	}
 	if t.N < 1 {
 		return fmt.Errorf("train: BestOfN.N = %d, must be at least 1", t.N)
 	}

@@ -16,8 +16,12 @@ import (
 // log-probabilities, in data, that is not of this reference.
 //
 // It scores all replies of data under both, batch rows at a time, and returns an error that
-// names the first row whose log-probabilities differ by more than tol nats.
+// names the first row whose log-probabilities differ by more than tol nats. It panics without
+// p, ref or data.
 func CheckInit[X, Y any](ctx context.Context, p, ref policy.Policy[X, Y], data *Data[X, Y], batch int, tol float64) error {
+	if p == nil || ref == nil || data == nil {
+		panic("train: CheckInit without policy, reference or data")
+	}
 	if data.Chosen == nil && data.Rejected == nil {
 		return errors.New("train: CheckInit: Data has no replies")
 	}

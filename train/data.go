@@ -60,8 +60,11 @@ func (d *Data[X, Y]) check() error {
 // CacheRef fills RefChosen and RefRejected with the log-probabilities under ref, batch rows
 // at a time: a frozen reference need score the data only once. progress, if not nil, is
 // called with the number of rows done. After an error, which names the row, both are as they
-// were.
+// were. It panics without ref.
 func (d *Data[X, Y]) CacheRef(ctx context.Context, ref policy.Policy[X, Y], batch int, progress func(done int)) error {
+	if ref == nil {
+		panic("train: CacheRef without a reference")
+	}
 	chosen, rejected, err := d.score(ctx, ref, batch, progress)
 	if err != nil {
 		return fmt.Errorf("train: CacheRef: %w", err)

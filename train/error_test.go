@@ -39,10 +39,10 @@ func TestLoopErrors(t *testing.T) {
 	}
 	l := newToy(2, 4).loop()
 	l.Terms = nil
-	assert.PanicsWithValue(t, "train: Loop without Terms or Updater", func() { _, _ = l.Run(ctx) })
+	assert.PanicsWithValue(t, "train: Loop without Terms or Updater, or with a nil Term", func() { _, _ = l.Run(ctx) })
 	l = newToy(2, 4).loop()
 	l.Updater = nil
-	assert.PanicsWithValue(t, "train: Loop without Terms or Updater", func() { _, _ = l.Run(ctx) })
+	assert.PanicsWithValue(t, "train: Loop without Terms or Updater, or with a nil Term", func() { _, _ = l.Run(ctx) })
 }
 
 func TestTermErrors(t *testing.T) {

@@ -29,6 +29,9 @@ func (t *KLPenalty[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key po
 	if t.Lambda == 0 {
 		return nil
 	}
+	if t.Policy == nil || t.Ref == nil {
+		panic("train: KLPenalty without Policy or Ref")
+	}
 	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key); err != nil {
 		return err
 	}
@@ -60,6 +63,9 @@ var (
 
 // Accumulate implements [Term].
 func (t *KLBudget[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
+	if t.Policy == nil || t.Ref == nil {
+		panic("train: KLBudget without Policy or Ref")
+	}
 	if err := t.Dual.Check(); err != nil {
 		return err
 	}

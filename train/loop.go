@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/prefgrad/prefgrad/policy"
 )
@@ -83,8 +84,8 @@ func (l *Loop[X, Y]) Run(ctx context.Context) (History, error) {
 }
 
 func (l *Loop[X, Y]) check() error {
-	if len(l.Terms) == 0 || l.Updater == nil {
-		panic("train: Loop without Terms or Updater")
+	if len(l.Terms) == 0 || slices.Contains(l.Terms, nil) || l.Updater == nil {
+		panic("train: Loop without Terms or Updater, or with a nil Term")
 	}
 	if err := l.Data.check(); err != nil {
 		return err

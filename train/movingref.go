@@ -36,10 +36,18 @@ var (
 
 // Accumulate implements [Term]: it checks the settings.
 func (t *MovingRef[X, Y]) Accumulate(context.Context, *Batch[X, Y], policy.Key, *Metrics) error {
+	t.hosts()
 	if !(t.Alpha > 0 && t.Alpha <= 1) || t.Every < 1 {
 		return fmt.Errorf("train: MovingRef with Alpha %v and Every %d, must be in (0, 1] and at least 1", t.Alpha, t.Every)
 	}
 	return nil
+}
+
+// hosts panics without policy or reference.
+func (t *MovingRef[X, Y]) hosts() {
+	if t.Policy == nil || t.Ref == nil {
+		panic("train: MovingRef without Policy or Ref")
+	}
 }
 
 // EndStep implements [Stateful]: it moves the reference when its time has come.
@@ -58,11 +66,13 @@ func (t *MovingRef[X, Y]) Describe() string {
 
 // State implements [Stateful].
 func (t *MovingRef[X, Y]) State() []byte {
+	t.hosts()
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(t.updates)), record.Floats(t.Ref.Params())...)
 }
 
 // Restore implements [Stateful].
 func (t *MovingRef[X, Y]) Restore(b []byte) error {
+	t.hosts()
 	if want := 8 + 8*len(t.Ref.Params()); len(b) != want {
 		return fmt.Errorf("train: state of MovingRef has %d bytes, not %d", len(b), want)
 	}

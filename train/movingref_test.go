@@ -105,7 +105,7 @@ func TestMovingRefErrors(t *testing.T) {
 	l.Data.RefChosen, l.Data.RefRejected = []float64{0}, []float64{0}
 	_, err := l.Run(t.Context())
 	require.ErrorContains(t, err, "which one?")
-	require.ErrorContains(t, (&train.MovingRef[int, int]{Ref: policy.NewTabular(1, 3, nil)}).Restore([]byte{1}), "1 bytes, not 32")
+	require.ErrorContains(t, (&train.MovingRef[int, int]{Policy: policy.NewTabular(1, 3, nil), Ref: policy.NewTabular(1, 3, nil)}).Restore([]byte{1}), "1 bytes, not 32")
 }
 
 // TestCoupledRefusesMicroBatches: a loss that sorts the batch must see all of it.

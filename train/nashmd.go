@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/prefgrad/prefgrad/loss"
@@ -46,8 +45,8 @@ var _ Describer = (*NashMD[int, int])(nil)
 
 // Accumulate implements [Term].
 func (t *NashMD[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
-	if t.Judge == nil || t.Opponent == nil {
-		return errors.New("train: NashMD needs a Judge and an Opponent")
+	if t.Policy == nil || t.Ref == nil || t.Opponent == nil || t.Judge == nil {
+		panic("train: NashMD without Policy, Ref, Opponent or Judge")
 	}
 	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key); err != nil {
 		return err

@@ -37,6 +37,9 @@ type Offline[X, Y any] struct {
 
 // Accumulate implements [Term].
 func (t *Offline[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy.Key, m *Metrics) error {
+	if t.Policy == nil || t.Loss == nil {
+		panic("train: Offline without Policy or Loss")
+	}
 	if b.Chosen == nil || b.Rejected == nil {
 		return errors.New("train: Offline needs Data.Chosen and Data.Rejected")
 	}

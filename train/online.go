@@ -30,6 +30,9 @@ type Online[X, Y any] struct {
 
 // Accumulate implements [Term].
 func (t *Online[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
+	if t.Policy == nil || t.Ref == nil || t.Reward == nil {
+		panic("train: Online without Policy, Ref or Reward")
+	}
 	if err := t.r.draw(ctx, t.Policy, t.Ref, t.K, b, key); err != nil {
 		return err
 	}

@@ -84,8 +84,12 @@ func (t *OnlinePairs[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key 
 	return t.f.pass.Pullback(ctx, t.f.w)
 }
 
-// check returns an error for settings that do not go together.
+// check returns an error for settings that do not go together, and panics without those that
+// there must be.
 func (t *OnlinePairs[X, Y]) check() error {
+	if t.Policy == nil || t.Loss == nil {
+		panic("train: OnlinePairs without Policy or Loss")
+	}
 	switch {
 	case (t.Judge == nil) == (t.Reward == nil):
 		return errors.New("train: OnlinePairs needs either Judge or Reward")

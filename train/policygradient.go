@@ -123,9 +123,12 @@ func (t *PolicyGradient[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], k
 }
 
 func (t *PolicyGradient[X, Y]) check(b *Batch[X, Y]) error {
+	if t.Policy == nil || t.Reward == nil || t.Loss == nil {
+		panic("train: PolicyGradient without Policy, Reward or Loss")
+	}
 	switch {
-	case (t.Advantage == nil) == (t.AdvantageOf == nil) || t.Loss == nil:
-		return errors.New("train: PolicyGradient needs a Loss, and either Advantage or AdvantageOf")
+	case (t.Advantage == nil) == (t.AdvantageOf == nil):
+		return errors.New("train: PolicyGradient needs either Advantage or AdvantageOf")
 	case t.K < 1:
 		return fmt.Errorf("train: PolicyGradient.K = %d, must be at least 1", t.K)
 	case (t.Beta != 0 || t.Control != nil) && t.Ref == nil:

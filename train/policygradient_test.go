@@ -242,17 +242,17 @@ func TestPolicyGradientErrors(t *testing.T) {
 		return nil
 	}
 	for want, set := range map[string]func(g *train.PolicyGradient[x, int]){
-		"PolicyGradient needs a Loss, and either Advantage or AdvantageOf": func(g *train.PolicyGradient[x, int]) { g.Advantage = nil },
-		"PolicyGradient.K = 0, must be at least 1":                         func(g *train.PolicyGradient[x, int]) { g.K = 0 },
-		"PolicyGradient.Beta or Control without Ref":                       func(g *train.PolicyGradient[x, int]) { g.Ref = nil },
-		"RegularisedReward.Beta = -1":                                      func(g *train.PolicyGradient[x, int]) { g.Beta = -1 },
-		"rloo.Whitened looks at the whole batch":                           func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.Whitened{} },
-		"rloo.GPG looks at the whole batch":                                func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.GPG{} },
-		"sample 1: loss: Reward[5] = +Inf":                                 func(g *train.PolicyGradient[x, int]) { g.Reward = infinite },
-		"Reinforce.By = 0, must be":                                        func(g *train.PolicyGradient[x, int]) { g.Loss = loss.Reinforce{} },
-		rloo.ErrDependent.Error():                                          func(g *train.PolicyGradient[x, int]) { g.Policy = correlated{toy.LogLinear} },
-		"Importance.Max is -1, must be positive, or 0 for none":            func(g *train.PolicyGradient[x, int]) { g.Importance = &sampler.Importance{Max: -1} },
-		"reference: row ":                                                  func(g *train.PolicyGradient[x, int]) { g.Ref = unscored{toy.ref} },
+		"PolicyGradient needs either Advantage or AdvantageOf":  func(g *train.PolicyGradient[x, int]) { g.Advantage = nil },
+		"PolicyGradient.K = 0, must be at least 1":              func(g *train.PolicyGradient[x, int]) { g.K = 0 },
+		"PolicyGradient.Beta or Control without Ref":            func(g *train.PolicyGradient[x, int]) { g.Ref = nil },
+		"RegularisedReward.Beta = -1":                           func(g *train.PolicyGradient[x, int]) { g.Beta = -1 },
+		"rloo.Whitened looks at the whole batch":                func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.Whitened{} },
+		"rloo.GPG looks at the whole batch":                     func(g *train.PolicyGradient[x, int]) { g.Advantage = rloo.GPG{} },
+		"sample 1: loss: Reward[5] = +Inf":                      func(g *train.PolicyGradient[x, int]) { g.Reward = infinite },
+		"Reinforce.By = 0, must be":                             func(g *train.PolicyGradient[x, int]) { g.Loss = loss.Reinforce{} },
+		rloo.ErrDependent.Error():                               func(g *train.PolicyGradient[x, int]) { g.Policy = correlated{toy.LogLinear} },
+		"Importance.Max is -1, must be positive, or 0 for none": func(g *train.PolicyGradient[x, int]) { g.Importance = &sampler.Importance{Max: -1} },
+		"reference: row ":                                       func(g *train.PolicyGradient[x, int]) { g.Ref = unscored{toy.ref} },
 	} {
 		g := base
 		set(&g)

@@ -69,8 +69,11 @@ func (t *REBEL[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy
 	return t.f.pass.Pullback(ctx, t.f.w)
 }
 
-// check returns an error for settings out of range.
+// check returns an error for settings out of range, and panics without those that there must be.
 func (t *REBEL[X, Y]) check() error {
+	if t.Policy == nil || t.Reward == nil {
+		panic("train: REBEL without Policy or Reward")
+	}
 	switch {
 	case t.K < 2 || t.K%2 != 0:
 		return fmt.Errorf("train: REBEL.K = %d, must be even and at least 2", t.K)

@@ -23,8 +23,12 @@ type SGD struct {
 	v    []float64
 }
 
-// NewSGD returns an optimizer of the policy's parameters without weight decay.
+// NewSGD returns an optimizer of the policy's parameters without weight decay. It panics if
+// host is nil.
 func NewSGD(host policy.Host, momentum float64) *SGD {
+	if host == nil {
+		panic("train: NewSGD of a nil Host")
+	}
 	return &SGD{Momentum: momentum, host: host, v: make([]float64, len(host.Params()))}
 }
 

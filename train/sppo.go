@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/prefgrad/prefgrad/loss"
@@ -51,8 +50,8 @@ var _ Describer = (*SPPO[int, int])(nil)
 
 // Accumulate implements [Term].
 func (t *SPPO[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
-	if t.Judge == nil {
-		return errors.New("train: SPPO needs a Judge")
+	if t.Policy == nil || t.Judge == nil {
+		panic("train: SPPO without Policy or Judge")
 	}
 	if t.K < 2 {
 		return fmt.Errorf("train: SPPO.K = %d, must be at least 2", t.K)

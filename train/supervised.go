@@ -30,6 +30,9 @@ var _ Describer = (*Supervised[int, int])(nil)
 
 // Accumulate implements [Term].
 func (t *Supervised[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], _ policy.Key, m *Metrics) error {
+	if t.Policy == nil {
+		panic("train: Supervised without Policy")
+	}
 	if b.Chosen == nil {
 		return errors.New("train: Supervised needs Data.Chosen")
 	}

@@ -16,6 +16,7 @@ type Term[X, Y any] interface {
 	// policy's, and reports to m: the part of the loss under "loss", and what else there
 	// is to know. It is called for one micro-batch after another, with the same key; draws
 	// for row i use the stream of prompt b.ID[i]. An error names the row of the training set.
+	// A part that the term cannot do without, such as its policy, and that is nil, panics.
 	Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error
 }
 

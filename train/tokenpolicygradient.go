@@ -144,9 +144,12 @@ func (t *TokenPolicyGradient) Accumulate(ctx context.Context, b *Batch[[]int32, 
 
 func (t *TokenPolicyGradient) check(b *Batch[[]int32, []int32]) error {
 	per := t.TokensPerReply
+	if t.Policy == nil || t.Generator == nil || t.Reward == nil || t.Loss == nil {
+		panic("train: TokenPolicyGradient without Policy, Generator, Reward or Loss")
+	}
 	switch {
-	case (t.Advantage == nil) == (t.AdvantageOf == nil) || t.Loss == nil:
-		return errors.New("train: TokenPolicyGradient needs a Loss, and either Advantage or AdvantageOf")
+	case (t.Advantage == nil) == (t.AdvantageOf == nil):
+		return errors.New("train: TokenPolicyGradient needs either Advantage or AdvantageOf")
 	case t.K < 1:
 		return fmt.Errorf("train: TokenPolicyGradient.K = %d, must be at least 1", t.K)
 	case t.Beta != 0 && t.Ref == nil && !t.ExactKL:

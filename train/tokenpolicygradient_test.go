@@ -310,10 +310,10 @@ func TestTokenErrors(t *testing.T) {
 		return &policy.ItemError{Index: 0, Err: errMute}
 	}
 	for want, set := range map[string]func(g *train.TokenPolicyGradient, b *train.Batch[tokens, tokens]){
-		"TokenPolicyGradient needs a Loss, and either Advantage or AdvantageOf": func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Loss = nil },
-		"TokenPolicyGradient.K = 0, must be at least 1":                         func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.K = 0 },
-		"TokenPolicyGradient.Beta without Ref or ExactKL":                       func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Ref = nil },
-		"TokenPolicyGradient.TokensPerReply = -1":                               func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.TokensPerReply = -1 },
+		"TokenPolicyGradient needs either Advantage or AdvantageOf": func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Advantage = nil },
+		"TokenPolicyGradient.K = 0, must be at least 1":             func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.K = 0 },
+		"TokenPolicyGradient.Beta without Ref or ExactKL":           func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.Ref = nil },
+		"TokenPolicyGradient.TokensPerReply = -1":                   func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) { g.TokensPerReply = -1 },
 		"TokensPerReply and TokenMean: which one?": func(g *train.TokenPolicyGradient, _ *train.Batch[tokens, tokens]) {
 			g.TokensPerReply, g.TokenMean = 2, true
 		},

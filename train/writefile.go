@@ -10,8 +10,11 @@ import (
 // WriteFile writes a file so that, whenever the process is killed, path holds either the
 // old contents or the new, whole: write fills path + ".tmp", which is made durable and
 // renamed. After an error the old contents are still there. Two processes must not write
-// one path at the same time.
+// one path at the same time. It panics if write is nil.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
+	if write == nil {
+		panic("train: WriteFile without a function that writes")
+	}
 	f, err := os.Create(path + ".tmp")
 	if err != nil {
 		return err

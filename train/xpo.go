@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/prefgrad/prefgrad/loss"
@@ -37,8 +36,8 @@ var _ Describer = (*XPO[int, int])(nil)
 
 // Accumulate implements [Term].
 func (t *XPO[X, Y]) Accumulate(ctx context.Context, b *Batch[X, Y], key policy.Key, m *Metrics) error {
-	if t.Judge == nil {
-		return errors.New("train: XPO needs a Judge")
+	if t.Policy == nil || t.Ref == nil || t.Judge == nil || t.Loss == nil {
+		panic("train: XPO without Policy, Ref, Judge or Loss")
 	}
 	if t.K < 1 {
 		return fmt.Errorf("train: XPO.K = %d, must be at least 1", t.K)

@@ -48,7 +48,8 @@ type Encoder[T dataset.Record] struct {
 // [Encoder.Close] has returned nil.
 func Create[T dataset.Record](path string) (*Encoder[T], error) { return Writer[T]{}.Create(path) }
 
-// NewEncoder returns an encoder that writes to w, with default settings. It does not close w.
+// NewEncoder returns an encoder that writes to w, with default settings. It does not close w. It
+// panics if w is nil.
 func NewEncoder[T dataset.Record](w io.Writer) *Encoder[T] { return Writer[T]{}.NewEncoder(w) }
 
 // Create is as the function of this name.
@@ -64,6 +65,9 @@ func (wr Writer[T]) Create(path string) (*Encoder[T], error) {
 
 // NewEncoder is as the function of this name.
 func (wr Writer[T]) NewEncoder(w io.Writer) *Encoder[T] {
+	if w == nil {
+		panic("parquet: nil io.Writer")
+	}
 	e := &Encoder[T]{config: wr, to: w}
 	if wr.RowGroup < 0 {
 		e.err = fmt.Errorf("parquet: Writer.RowGroup is %d, must not be negative", wr.RowGroup)

@@ -67,8 +67,12 @@ func (rd Reader[T]) path(path string, yield func(T, error) bool) bool {
 	return rd.file(f, info.Size(), path, yield)
 }
 
-// Read returns the records of one file of the given size, under a name for messages. It is as Open is.
+// Read returns the records of one file of the given size, under a name for messages. It is as Open is. It
+// panics if r is nil.
 func (rd Reader[T]) Read(r io.ReaderAt, size int64, name string) iter.Seq2[T, error] {
+	if r == nil {
+		panic("parquet: nil io.ReaderAt")
+	}
 	return func(yield func(T, error) bool) { rd.file(r, size, name, yield) }
 }
 
