@@ -5,7 +5,7 @@ package loss
 //	−log σ(clip_{±2R}[β·φ(w⁺) − β·φ(w⁻)]),   w = π/π_ref
 //
 // the preference objective of the reward regularised by KL and χ² together, which needs
-// only single-policy concentrability (Huang et al. 2024, arXiv:2407.13399, algorithm 1).
+// only single-policy concentrability (Huang et al. 2024, arXiv:2407.13399).
 // Without the clamp and with soft labels its minimiser solves β·φ(w) = r − Z, Σ π_ref·w = 1.
 // A pair beyond the clamp has no derivative; Total.Clipped counts those.
 //

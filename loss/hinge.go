@@ -33,7 +33,7 @@ func (SquaredHinge) Check() error { return nil }
 //	max(0, 1 − β·(ℓ(y⁺) − ℓ(y⁻)))
 //
 // (Liu et al. 2023, Statistical Rejection Sampling Optimization, arXiv:2309.06657,
-// "hinge-norm" with γ for β; TRL's loss type hinge). What SLiC-HF itself
+// equation 10, "hinge-norm", with γ for β; TRL's loss type hinge). What SLiC-HF itself
 // minimises has no reference and another term: [SLiC].
 //
 // With labels won with probability p it is flat or linear between kinks: for ½ < p < 1 the

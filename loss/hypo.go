@@ -1,7 +1,7 @@
 package loss
 
 // HyPO is Hybrid Preference Optimization (Song, Swamy, Singh, Bagnell, Sun 2024,
-// arXiv:2406.01462, section 5),
+// arXiv:2406.01462),
 //
 //	L_offline(pairs) + λ·KL(π‖π_ref)
 //

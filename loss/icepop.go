@@ -19,7 +19,7 @@ type GeometricMask struct{ Min, Max float64 }
 
 // OffPolicySequences drops tokens of negative advantage in replies that π has left behind: those
 // whose mean over tokens of log μ − log π exceeds Delta (the sequence mask of DeepSeek-V3.2,
-// arXiv:2512.02556). Replies of positive advantage are kept however far away they are. μ is
+// arXiv:2512.02556, equation 9). Replies of positive advantage are kept however far away they are. μ is
 // Behaviour, or Old where that is nil.
 //
 // Delta is finite and not negative. It uses LogProb and Advantage of [Rollouts].

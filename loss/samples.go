@@ -31,8 +31,8 @@ type SamplesOut struct {
 //
 // estimated from samples of π: each sample's loss is −(r − β·ℓ), and the weights are the
 // negative leave-one-out advantages of r − β·ℓ, with the KL inside the reward and so
-// inside the baseline (Song et al. 2024, arXiv:2406.01462, section 3; Ahmadian et al.
-// 2024, arXiv:2402.14740). Its minimiser is π ∝ π_ref·e^{r/β}.
+// inside the baseline (Song et al. 2024, arXiv:2406.01462; Ahmadian et al. 2024,
+// arXiv:2402.14740). Its minimiser is π ∝ π_ref·e^{r/β}.
 //
 // Beta is finite and not negative; at 0 the reference is still read, since the loss says
 // how far the policy has gone.

@@ -11,8 +11,8 @@ import (
 //
 // where dst are the leave-one-out advantages of ℓ = logp − ref over groups of k, and n
 // = len(dst). logp[i] = log π(yᵢ|x) and ref[i] = log π_ref(yᵢ|x), in nats, of samples
-// from π. This is the online term of HyPO (Song et al. 2024, arXiv:2406.01462, section
-// 5 and its practical algorithm). dst may be logp or ref.
+// from π. This is the online term of HyPO (Song et al. 2024, arXiv:2406.01462). dst may
+// be logp or ref.
 //
 // A log-ratio that is not finite is an error that names the field, index and value: a
 // sample to which the reference gives probability 0 makes the KL infinite. So are

@@ -17,7 +17,7 @@ import "fmt"
 // the last. k = 2 is [RLOO]. The advantage of a group of one is 0. Dependent draws are refused
 // with [ErrDependent].
 //
-// Source: Tajwar et al. 2026 (arXiv:2602.02710), algorithm 1.
+// Source: Tajwar et al. 2026 (arXiv:2602.02710).
 type MaxRL struct{}
 
 // Eval implements [Advantage]. A reward other than 0 and 1 is an error.

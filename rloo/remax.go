@@ -11,7 +11,7 @@ import "fmt"
 // sample and no independence within groups: groups of one and dependent draws are welcome,
 // with the bias and variance that such draws have themselves.
 //
-// Source: Li et al. 2023 (arXiv:2310.10505), equation 4 (recalled).
+// Source: Li et al. 2023 (arXiv:2310.10505).
 type ReMax struct {
 	Baseline []float64 // one per group
 }

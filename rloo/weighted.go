@@ -15,7 +15,7 @@ import "fmt"
 // same ratio on all samples, the own one included, is not: see [OPO]. A group of one has
 // advantage 0. Dependent draws are refused with [ErrDependent].
 //
-// Source: Greensmith, Bartlett, Baxter 2004, section 4 (recalled), for the constant.
+// Source: Greensmith, Bartlett, Baxter 2004, for the constant.
 type OptimalBaseline struct {
 	Weight []float64 // one per sample, finite and not negative
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // REBEL regresses differences of rewards on those of log-ratios (Gao et al. 2024,
-// arXiv:2404.16767, equation 5). For each row's prompt the policy as it is, π_t, draws K replies,
+// arXiv:2404.16767). For each row's prompt the policy as it is, π_t, draws K replies,
 // which make K/2 pairs with rewards r, and the loss is the mean of
 //
 //	((1/η)·(log π(y)/π_t(y) − log π(y′)/π_t(y′)) − (r(y) − r(y′)))²
