@@ -16,7 +16,7 @@ package loss
 // is none; margins grow for ever.
 //
 // Beta must be positive; 0.1 is common. LabelSmoothing is in [0, ½). It uses Chosen,
-// Rejected, RefChosen and RefRejected of [Pairs].
+// Rejected, RefChosen, RefRejected and Weight of [Pairs].
 type DPO struct {
 	Beta           float64
 	LabelSmoothing float64

@@ -4,8 +4,8 @@ package loss
 //
 //	f(β·(ℓ(y⁺) − ℓ(y⁻)))
 //
-// for a convex function f, a [Link] (Tang et al. 2024, arXiv:2402.05749): DPO
-// with [Logistic], IPO with [Squared]{1} and β = 1/(2τ)…, the hinge of SLiC and RSO with
+// for a convex function f, a [Link] (Tang et al. 2024, arXiv:2402.05749): DPO with
+// [Logistic], IPO with [Squared]{1/(2τ)} and β = 1, the hinge of SLiC and RSO with
 // [Hinge], and [Exponential] and [SquaredHinge] beside them. [Contrast] is the same with any
 // score. Whether there is a minimiser is a matter of f: where f′ < 0 everywhere,
 // deterministic labels have none.

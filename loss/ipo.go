@@ -26,7 +26,8 @@ func (of LogRatioOf) check(param string) error {
 //
 // The paper's h is a sum over tokens, and so is OpenRLHF's; TRL and the paper's authors'
 // later advice take the mean per token. LogRatio says which, and must be set. Tau must be
-// positive; 0.1 is common with means.
+// positive; 0.1 is common with means. It uses Chosen, Rejected, RefChosen, RefRejected and
+// Weight of [Pairs], and ChosenLen and RejectedLen for means.
 type IPO struct {
 	Tau      float64
 	LogRatio LogRatioOf

@@ -1,7 +1,7 @@
 package loss
 
-// Pairs is a batch of preference pairs. Element i of every slice belongs to pair i. Log-
-// probabilities and lengths that an objective does not use may be nil, and have the length
+// Pairs is a batch of preference pairs. Element i of every slice belongs to pair i.
+// Log-probabilities and lengths that an objective does not use may be nil, and have the length
 // of the batch if not. Weight, Margin and Win would change what an objective means, so one
 // that does not read them panics where they are set.
 type Pairs struct {

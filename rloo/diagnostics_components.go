@@ -89,9 +89,9 @@ func (c *Components) Variance() (within, between float64) {
 }
 
 // SE extrapolates the standard error of the mean over a number of prompts with k samples
-// each, √((Between + Within·K/k)/prompts). The law 1/k is exact for averages; of a leave-one-
-// out estimate, whose variance is (a + b/(k−1))/k, it is an upper bound for k > K. A Between
-// below 0 counts as 0.
+// each, √((Between + Within·K/k)/prompts). The law 1/k is exact for averages; of a
+// leave-one-out estimate, whose variance is (a + b/(k−1))/k, it is an upper bound for k > K.
+// A Between below 0 counts as 0.
 func (c *Components) SE(k, prompts int) float64 {
 	within, between := c.Variance()
 	if between < 0 {

@@ -7,8 +7,8 @@ import (
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
-// JSD is the generalised Jensen–Shannon divergence of distillation between a teacher's next-
-// token distribution T and the student's S, from two rows of logits (Agarwal et al. 2024,
+// JSD is the generalised Jensen–Shannon divergence of distillation between a teacher's
+// next-token distribution T and the student's S, from two rows of logits (Agarwal et al. 2024,
 // arXiv:2306.13649, equation 1),
 //
 //	JSD_β = β·KL(T‖M) + (1 − β)·KL(S‖M),    M = β·T + (1 − β)·S,    0 < β < 1
