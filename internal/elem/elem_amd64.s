@@ -1344,7 +1344,7 @@ done:
 	RET
 
 // func logAVX2(dst *float64, x *float64, n int) int
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·logAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
@@ -1353,113 +1353,105 @@ TEXT ·logAVX2(SB), NOSPLIT, $0-32
 	SUBQ $0x08, DX
 
 turn:
-	CMPQ      BX, DX
-	JGT       done
-	VMOVUPD   (CX)(BX*8), Y0
-	VMOVUPD   32(CX)(BX*8), Y1
-	XORL      SI, SI
-	VCMPPD    $0x19, bits_smallestNormal<>+0(SB), Y0, Y2
-	VCMPPD    $0x19, bits_smallestNormal<>+0(SB), Y1, Y3
-	VMOVMSKPD Y2, DI
-	ORL       DI, SI
-	VCMPPD    $0x1e, bits_largest<>+0(SB), Y0, Y2
-	VMOVMSKPD Y2, DI
-	ORL       DI, SI
-	VMOVMSKPD Y3, DI
-	ORL       DI, SI
-	VCMPPD    $0x1e, bits_largest<>+0(SB), Y1, Y2
-	VMOVMSKPD Y2, DI
-	ORL       DI, SI
-	TESTL     SI, SI
-	JNE       done
-	VPSRLQ    $0x34, Y0, Y2
-	VPSRLQ    $0x34, Y1, Y3
-	VORPD     bits_integer<>+0(SB), Y2, Y2
-	VORPD     bits_integer<>+0(SB), Y3, Y3
-	VSUBPD    bits_integerAndBias<>+0(SB), Y2, Y2
-	VSUBPD    bits_integerAndBias<>+0(SB), Y3, Y3
-	VANDPD    bits_mantissa<>+0(SB), Y0, Y0
-	VANDPD    bits_mantissa<>+0(SB), Y1, Y1
-	VORPD     const_one<>+0(SB), Y0, Y0
-	VORPD     const_one<>+0(SB), Y1, Y1
-	VSUBPD    const_one<>+0(SB), Y0, Y0
-	VSUBPD    const_one<>+0(SB), Y1, Y1
-	VCMPPD    $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y4
-	VCMPPD    $0x1e, const_sqrt2Less1<>+0(SB), Y1, Y5
-	VSUBPD    const_one<>+0(SB), Y0, Y6
-	VSUBPD    const_one<>+0(SB), Y1, Y7
-	VMULPD    const_half<>+0(SB), Y6, Y6
-	VMULPD    const_half<>+0(SB), Y7, Y7
-	VBLENDVPD Y4, Y6, Y0, Y4
-	VBLENDVPD Y5, Y7, Y1, Y5
-	VADDPD    const_two<>+0(SB), Y4, Y6
-	VADDPD    const_two<>+0(SB), Y5, Y7
-	VDIVPD    Y6, Y4, Y6
-	VDIVPD    Y7, Y5, Y7
-	VMULPD    Y6, Y6, Y8
-	VMULPD    Y7, Y7, Y9
-	VMULPD    Y8, Y8, Y10
-	VMULPD    Y9, Y9, Y11
-	VMULPD    const_log5<>+0(SB), Y8, Y12
-	VMULPD    const_log5<>+0(SB), Y9, Y13
-	VADDPD    const_log4<>+0(SB), Y12, Y12
-	VADDPD    const_log4<>+0(SB), Y13, Y13
-	VMULPD    const_log6<>+0(SB), Y10, Y14
-	VMULPD    const_log6<>+0(SB), Y11, Y15
-	VADDPD    Y12, Y14, Y12
-	VADDPD    Y13, Y15, Y13
-	VMULPD    Y10, Y10, Y14
-	VMULPD    Y11, Y11, Y15
-	VMULPD    Y14, Y12, Y12
-	VMULPD    Y15, Y13, Y13
-	VMULPD    const_log1<>+0(SB), Y8, Y14
-	VMULPD    const_log1<>+0(SB), Y9, Y15
-	VADDPD    const_log0<>+0(SB), Y14, Y14
-	VADDPD    const_log0<>+0(SB), Y15, Y15
-	VMULPD    const_log3<>+0(SB), Y8, Y16
-	VMULPD    const_log3<>+0(SB), Y9, Y17
-	VADDPD    const_log2<>+0(SB), Y16, Y16
-	VADDPD    const_log2<>+0(SB), Y17, Y17
-	VMULPD    Y10, Y16, Y10
-	VMULPD    Y11, Y17, Y11
-	VADDPD    Y14, Y10, Y10
-	VADDPD    Y15, Y11, Y11
-	VADDPD    Y10, Y12, Y10
-	VADDPD    Y11, Y13, Y11
-	VMULPD    Y4, Y4, Y12
-	VMULPD    Y5, Y5, Y13
-	VMULPD    const_half<>+0(SB), Y12, Y12
-	VMULPD    const_half<>+0(SB), Y13, Y13
-	VMULPD    Y8, Y10, Y8
-	VMULPD    Y9, Y11, Y9
-	VADDPD    Y12, Y8, Y8
-	VADDPD    Y13, Y9, Y9
-	VMULPD    Y6, Y8, Y6
-	VMULPD    Y7, Y9, Y7
-	VSUBPD    Y6, Y12, Y6
-	VSUBPD    Y7, Y13, Y7
-	VSUBPD    Y6, Y4, Y4
-	VSUBPD    Y7, Y5, Y5
-	VCMPPD    $0x1e, const_sqrt2Less1<>+0(SB), Y0, Y0
-	VCMPPD    $0x1e, const_sqrt2Less1<>+0(SB), Y1, Y1
-	VMOVUPD   const_ln2<>+0(SB), Y6
-	VMOVUPD   const_zero<>+0(SB), Y7
-	VBLENDVPD Y0, Y6, Y7, Y0
-	VBLENDVPD Y1, Y6, Y7, Y1
-	VADDPD    Y0, Y4, Y0
-	VADDPD    Y1, Y5, Y1
-	VMULPD    bits_ln2Low<>+0(SB), Y2, Y4
-	VMULPD    bits_ln2Low<>+0(SB), Y3, Y5
-	VADDPD    Y0, Y4, Y0
-	VADDPD    Y1, Y5, Y1
-	VMULPD    bits_ln2High<>+0(SB), Y2, Y2
-	VMULPD    bits_ln2High<>+0(SB), Y3, Y3
-	VADDPD    Y0, Y2, Y0
-	VADDPD    Y1, Y3, Y1
-	VMOVUPD   Y0, (AX)(BX*8)
-	VMOVUPD   Y1, 32(AX)(BX*8)
-	ADDQ      $0x08, BX
-	JMP       turn
+	CMPQ        BX, DX
+	JGT         done
+	VMOVUPD     (CX)(BX*8), Y0
+	VMOVUPD     32(CX)(BX*8), Y1
+	XORL        SI, SI
+	VCMPPD      $0x19, bits_smallestNormal<>+0(SB), Y0, Y2
+	VCMPPD      $0x19, bits_smallestNormal<>+0(SB), Y1, Y3
+	VMOVMSKPD   Y2, DI
+	ORL         DI, SI
+	VCMPPD      $0x1e, bits_largest<>+0(SB), Y0, Y2
+	VMOVMSKPD   Y2, DI
+	ORL         DI, SI
+	VMOVMSKPD   Y3, DI
+	ORL         DI, SI
+	VCMPPD      $0x1e, bits_largest<>+0(SB), Y1, Y2
+	VMOVMSKPD   Y2, DI
+	ORL         DI, SI
+	TESTL       SI, SI
+	JNE         done
+	VPSRLQ      $0x34, Y0, Y2
+	VPSRLQ      $0x34, Y1, Y3
+	VORPD       bits_integer<>+0(SB), Y2, Y2
+	VORPD       bits_integer<>+0(SB), Y3, Y3
+	VSUBPD      bits_integerAndBias<>+0(SB), Y2, Y2
+	VSUBPD      bits_integerAndBias<>+0(SB), Y3, Y3
+	VANDPD      bits_mantissa<>+0(SB), Y0, Y0
+	VANDPD      bits_mantissa<>+0(SB), Y1, Y1
+	VORPD       const_one<>+0(SB), Y0, Y0
+	VORPD       const_one<>+0(SB), Y1, Y1
+	VSUBPD      const_one<>+0(SB), Y0, Y0
+	VSUBPD      const_one<>+0(SB), Y1, Y1
+	VMOVUPD     const_fifteen<>+0(SB), Y4
+	VMOVAPD     Y0, Y5
+	VFMADD213PD const_integers<>+0(SB), Y4, Y5
+	VMOVAPD     Y1, Y6
+	VFMADD213PD const_integers<>+0(SB), Y4, Y6
+	VSHUFPS     $0x88, Y6, Y5, Y4
+	VPSLLD      $0x1c, Y4, Y7
+	VPERMPS     table_inverseHigh<>+0(SB), Y4, Y8
+	VPERMPS     table_inverseHigh<>+32(SB), Y4, Y9
+	VBLENDVPS   Y7, Y9, Y8, Y8
+	VPERMPS     table_inverseLow<>+0(SB), Y4, Y9
+	VPERMPS     table_inverseLow<>+32(SB), Y4, Y4
+	VBLENDVPS   Y7, Y4, Y9, Y9
+	VUNPCKLPS   Y8, Y9, Y4
+	VUNPCKHPS   Y8, Y9, Y7
+	VSUBPD      const_one<>+0(SB), Y4, Y8
+	VSUBPD      const_one<>+0(SB), Y7, Y9
+	VMOVAPD     Y0, Y0
+	VFMADD213PD Y8, Y4, Y0
+	VMOVAPD     Y1, Y1
+	VFMADD213PD Y9, Y7, Y1
+	VMOVUPD     const_log7<>+0(SB), Y4
+	VMOVAPD     Y4, Y7
+	VFMADD213PD const_log6<>+0(SB), Y0, Y7
+	VMOVAPD     Y4, Y4
+	VFMADD213PD const_log6<>+0(SB), Y1, Y4
+	VFMADD213PD const_log5<>+0(SB), Y0, Y7
+	VFMADD213PD const_log5<>+0(SB), Y1, Y4
+	VFMADD213PD const_log4<>+0(SB), Y0, Y7
+	VFMADD213PD const_log4<>+0(SB), Y1, Y4
+	VFMADD213PD const_log3<>+0(SB), Y0, Y7
+	VFMADD213PD const_log3<>+0(SB), Y1, Y4
+	VFMADD213PD const_log2<>+0(SB), Y0, Y7
+	VFMADD213PD const_log2<>+0(SB), Y1, Y4
+	VFMADD213PD const_log1<>+0(SB), Y0, Y7
+	VFMADD213PD const_log1<>+0(SB), Y1, Y4
+	VFMADD213PD const_log0<>+0(SB), Y0, Y7
+	VFMADD213PD const_log0<>+0(SB), Y1, Y4
+	VSHUFPS     $0x88, Y6, Y5, Y5
+	VPSLLD      $0x1c, Y5, Y6
+	VPERMPS     table_logInverseHigh<>+0(SB), Y5, Y8
+	VPERMPS     table_logInverseHigh<>+32(SB), Y5, Y9
+	VBLENDVPS   Y6, Y9, Y8, Y8
+	VPERMPS     table_logInverseLow<>+0(SB), Y5, Y9
+	VPERMPS     table_logInverseLow<>+32(SB), Y5, Y5
+	VBLENDVPS   Y6, Y5, Y9, Y9
+	VUNPCKLPS   Y8, Y9, Y5
+	VUNPCKHPS   Y8, Y9, Y6
+	VMULPD      Y0, Y0, Y8
+	VMULPD      Y1, Y1, Y9
+	VMOVAPD     Y8, Y8
+	VFMADD213PD Y0, Y7, Y8
+	VMOVAPD     Y9, Y0
+	VFMADD213PD Y1, Y4, Y0
+	VADDPD      Y8, Y5, Y1
+	VADDPD      Y0, Y6, Y0
+	VMULPD      bits_ln2Low<>+0(SB), Y2, Y4
+	VMULPD      bits_ln2Low<>+0(SB), Y3, Y5
+	VADDPD      Y1, Y4, Y1
+	VADDPD      Y0, Y5, Y0
+	VMULPD      bits_ln2High<>+0(SB), Y2, Y2
+	VMULPD      bits_ln2High<>+0(SB), Y3, Y3
+	VADDPD      Y1, Y2, Y1
+	VADDPD      Y0, Y3, Y0
+	VMOVUPD     Y1, (AX)(BX*8)
+	VMOVUPD     Y0, 32(AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         turn
 
 done:
 	VZEROUPPER
@@ -2865,64 +2857,58 @@ TEXT ·logAVX512(SB), NOSPLIT, $0-32
 	SUBQ $0x08, DX
 
 turn:
-	CMPQ      BX, DX
-	JGT       done
-	VMOVUPD   (CX)(BX*8), Z0
-	XORL      SI, SI
-	VCMPPD    $0x19, bits_smallestNormal<>+0(SB), Z0, K1
-	KMOVW     K1, DI
-	ORL       DI, SI
-	VCMPPD    $0x1e, bits_largest<>+0(SB), Z0, K1
-	KMOVW     K1, DI
-	ORL       DI, SI
-	TESTL     SI, SI
-	JNE       done
-	VPSRLQ    $0x34, Z0, Z1
-	VPORQ     bits_integer<>+0(SB), Z1, Z1
-	VSUBPD    bits_integerAndBias<>+0(SB), Z1, Z1
-	VANDPD    bits_mantissa<>+0(SB), Z0, Z0
-	VPORQ     const_one<>+0(SB), Z0, Z0
-	VSUBPD    const_one<>+0(SB), Z0, Z0
-	VCMPPD    $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VSUBPD    const_one<>+0(SB), Z0, Z4
-	VMULPD    const_half<>+0(SB), Z4, Z4
-	VBLENDMPD Z4, Z0, K1, Z2
-	VADDPD    const_two<>+0(SB), Z2, Z4
-	VDIVPD    Z4, Z2, Z4
-	VMULPD    Z4, Z4, Z5
-	VMULPD    Z5, Z5, Z6
-	VMULPD    const_log5<>+0(SB), Z5, Z7
-	VADDPD    const_log4<>+0(SB), Z7, Z7
-	VMULPD    const_log6<>+0(SB), Z6, Z8
-	VADDPD    Z7, Z8, Z7
-	VMULPD    Z6, Z6, Z8
-	VMULPD    Z8, Z7, Z7
-	VMULPD    const_log1<>+0(SB), Z5, Z8
-	VADDPD    const_log0<>+0(SB), Z8, Z8
-	VMULPD    const_log3<>+0(SB), Z5, Z9
-	VADDPD    const_log2<>+0(SB), Z9, Z9
-	VMULPD    Z6, Z9, Z6
-	VADDPD    Z8, Z6, Z6
-	VADDPD    Z6, Z7, Z6
-	VMULPD    Z2, Z2, Z7
-	VMULPD    const_half<>+0(SB), Z7, Z7
-	VMULPD    Z5, Z6, Z5
-	VADDPD    Z7, Z5, Z5
-	VMULPD    Z4, Z5, Z4
-	VSUBPD    Z4, Z7, Z4
-	VSUBPD    Z4, Z2, Z4
-	VCMPPD    $0x1e, const_sqrt2Less1<>+0(SB), Z0, K1
-	VMOVUPD   const_ln2<>+0(SB), Z0
-	VMOVUPD   const_zero<>+0(SB), Z5
-	VBLENDMPD Z0, Z5, K1, Z3
-	VADDPD    Z3, Z4, Z0
-	VMULPD    bits_ln2Low<>+0(SB), Z1, Z4
-	VADDPD    Z0, Z4, Z0
-	VMULPD    bits_ln2High<>+0(SB), Z1, Z1
-	VADDPD    Z0, Z1, Z0
-	VMOVUPD   Z0, (AX)(BX*8)
-	ADDQ      $0x08, BX
-	JMP       turn
+	CMPQ        BX, DX
+	JGT         done
+	VMOVUPD     (CX)(BX*8), Z0
+	XORL        SI, SI
+	VCMPPD      $0x19, bits_smallestNormal<>+0(SB), Z0, K1
+	KMOVW       K1, DI
+	ORL         DI, SI
+	VCMPPD      $0x1e, bits_largest<>+0(SB), Z0, K1
+	KMOVW       K1, DI
+	ORL         DI, SI
+	TESTL       SI, SI
+	JNE         done
+	VPSRLQ      $0x34, Z0, Z1
+	VPORQ       bits_integer<>+0(SB), Z1, Z1
+	VSUBPD      bits_integerAndBias<>+0(SB), Z1, Z1
+	VANDPD      bits_mantissa<>+0(SB), Z0, Z0
+	VPORQ       const_one<>+0(SB), Z0, Z0
+	VSUBPD      const_one<>+0(SB), Z0, Z0
+	VMOVUPD     const_fifteen<>+0(SB), Z2
+	VMOVAPD     Z0, Z3
+	VFMADD213PD const_integers<>+0(SB), Z2, Z3
+	VMOVUPD     table_inverse<>+0(SB), Z2
+	VMOVUPD     table_inverse<>+64(SB), Z4
+	VMOVAPD     Z3, Z5
+	VPERMI2PD   Z4, Z2, Z5
+	VSUBPD      const_one<>+0(SB), Z5, Z2
+	VMOVAPD     Z0, Z0
+	VFMADD213PD Z2, Z5, Z0
+	VMOVUPD     const_log7<>+0(SB), Z2
+	VMOVAPD     Z2, Z2
+	VFMADD213PD const_log6<>+0(SB), Z0, Z2
+	VFMADD213PD const_log5<>+0(SB), Z0, Z2
+	VFMADD213PD const_log4<>+0(SB), Z0, Z2
+	VFMADD213PD const_log3<>+0(SB), Z0, Z2
+	VFMADD213PD const_log2<>+0(SB), Z0, Z2
+	VFMADD213PD const_log1<>+0(SB), Z0, Z2
+	VFMADD213PD const_log0<>+0(SB), Z0, Z2
+	VMOVUPD     table_logInverse<>+0(SB), Z4
+	VMOVUPD     table_logInverse<>+64(SB), Z5
+	VMOVAPD     Z3, Z3
+	VPERMI2PD   Z5, Z4, Z3
+	VMULPD      Z0, Z0, Z4
+	VMOVAPD     Z4, Z4
+	VFMADD213PD Z0, Z2, Z4
+	VADDPD      Z4, Z3, Z0
+	VMULPD      bits_ln2Low<>+0(SB), Z1, Z2
+	VADDPD      Z0, Z2, Z0
+	VMULPD      bits_ln2High<>+0(SB), Z1, Z1
+	VADDPD      Z0, Z1, Z0
+	VMOVUPD     Z0, (AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         turn
 
 done:
 	VZEROUPPER
