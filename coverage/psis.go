@@ -1,45 +1,20 @@
 package coverage
 
 import (
-	"errors"
 	"math"
 	"slices"
 
 	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
-// Pareto describes the upper tail of importance weights by the generalized Pareto
-// distribution fitted to it (Vehtari et al. 2024, arXiv:1507.02646, with the fit of Zhang
-// and Stephens 2009).
-type Pareto struct {
-	// K is k̂, the shape: weights have finite moments of orders below 1/k. It is +Inf if
-	// fewer than five weights stand out, so that nothing can be said.
-	K     float64
-	Sigma float64 // scale of the exceedances, in units of the largest weight; NaN without a fit
-	N     int     // number of weights
-	Tail  int     // number of weights that were fitted
-}
-
-// Threshold returns min(1 − 1/log₁₀N, 0.7): below it the mean E_ref[w·f] can be trusted.
-func (p Pareto) Threshold() float64 { return min(1-1/math.Log10(float64(p.N)), 0.7) }
-
-// Reliable says whether k̂ certifies estimates that are means of w^order: order 1 for
-// E_ref[w·f] and k1, order 2 for χ², ESS and D_2, since k̂(w^α) = α·k̂(w). A variance that
-// exists needs k̂ < 1/(2·order) too.
-func (p Pareto) Reliable(order float64) bool { return order*p.K < p.Threshold() }
-
-// TailLen returns T = ⌈min(n/5, 3√n)⌉, how many of n weights are the tail.
-func TailLen(n int) int {
-	return int(math.Ceil(min(float64(n)/5, 3*math.Sqrt(float64(n)))))
-}
-
 // PSIS smooths importance weights: it replaces the largest by the quantiles of the Pareto
 // distribution that was fitted to them. The zero value is ready; it keeps its workspace, and
 // is not safe for concurrent use.
 type PSIS struct {
-	top  topHeap
-	fit  paretoFit
-	seen []int
+	tail            largest
+	fit             paretoFit
+	exponential     []float64 // quantiles of the exponential distribution, largest first, for the last length of a tail
+	smoothed, power []float64 // what replaces the tail, and the exponentials of which it is made
 }
 
 // Smooth stores in dst the logarithms of smoothed weights that sum to 1, for the
@@ -57,142 +32,88 @@ func (s *PSIS) Smooth(dst, logw []float64) (Pareto, error) {
 	if dst != nil {
 		sameLength(dst, logw)
 	}
-	if err := s.top.fill(logw, TailLen(len(logw))+1); err != nil {
+	cut, err := s.tail.find(logw, TailLen(len(logw))+1)
+	if err != nil {
 		return Pareto{}, err
 	}
-	top := s.top.descending()
-	p, err := s.fit.run(top, len(logw))
-	if err != nil || dst == nil {
-		return p, err
+	if math.IsInf(s.tail.max, -1) {
+		return Pareto{}, errNoWeight
 	}
-	s.quantiles(p)
-	for i, v := range logw {
-		if v -= top[0]; v > s.fit.cut && p.Tail > 0 {
-			v = s.replacement(v, top[:p.Tail])
-		}
-		dst[i] = v
-	}
-	elem.LogNormalize(dst, dst)
-	return p, nil
-}
-
-// quantiles computes what replaces the weights of the tail, largest first, in the memory of the fit.
-func (s *PSIS) quantiles(p Pareto) {
-	cut := math.Exp(s.fit.cut)
-	for i := range p.Tail {
-		u := (float64(p.Tail-1-i) + 0.5) / float64(p.Tail)
-		s.fit.excess[i] = min(math.Log(p.quantile(u)+cut), 0)
-	}
-	s.seen = slices.Grow(s.seen[:0], p.Tail)[:p.Tail]
-	clear(s.seen)
-}
-
-// replacement returns the quantile for a weight of the tail, largest first, in units of the largest: for
-// equal ones that of larger ranks in the order of the calls.
-func (s *PSIS) replacement(v float64, tail []float64) float64 {
-	last, end := 0, len(tail) // among the weights that are not smaller, the last
-	for last+1 < end {
-		if mid := (last + end) / 2; tail[mid]-tail[0] >= v {
-			last = mid
-		} else {
-			end = mid
-		}
-	}
-	s.seen[last]++
-	return s.fit.excess[last+1-s.seen[last]]
-}
-
-// quantile is the inverse distribution function of the exceedances.
-func (p Pareto) quantile(u float64) float64 {
-	if math.Abs(p.K) < 0x1p-52 {
-		return -p.Sigma * math.Log1p(-u)
-	}
-	return p.Sigma * math.Expm1(-p.K*math.Log1p(-u)) / p.K
-}
-
-// paretoFit is the workspace of a fit.
-type paretoFit struct {
-	cut                   float64 // log of the cut-off, the largest weight being 1
-	excess, theta, loglik []float64
-}
-
-// run fits n weights of which the T+1 largest logarithms are given, largest first.
-func (f *paretoFit) run(top []float64, n int) (Pareto, error) {
-	if n == 0 || math.IsInf(top[0], -1) {
-		return Pareto{}, errors.New("coverage: no positive weight")
-	}
-	p := Pareto{K: math.Inf(1), Sigma: math.NaN(), N: n}
-	t := TailLen(n)
-	if t+1 > len(top) {
-		return p, nil // a single weight
-	}
-	f.cut = max(top[t]-top[0], math.Log(0x1p-1022))
-	cut := math.Exp(f.cut)
-	f.excess = f.excess[:0]
-	for _, v := range slices.Backward(top[:t]) {
-		if v-top[0] > f.cut {
-			f.excess = append(f.excess, math.Exp(v-top[0])-cut)
-		}
-	}
-	if len(f.excess) <= 4 {
+	p := s.fit.run(s.tail.sorted, cut, len(logw))
+	if dst == nil {
 		return p, nil
 	}
-	if k, sigma := f.zhangStephens(); !math.IsNaN(k) && sigma > 0 && !math.IsInf(sigma, 1) {
-		p.K, p.Sigma, p.Tail = k, sigma, len(f.excess)
+	most := 0.0 // of the logarithms that are left
+	if p.Tail > 0 {
+		s.quantiles(p)
+		for r, v := range s.smoothed {
+			s.tail.value[s.tail.rank[r]] = v
+		}
+		most = s.smoothed[0]
 	}
+	s.normalize(dst, logw, most)
 	return p, nil
 }
 
-// zhangStephens fits f.excess, ascending: the posterior mean of θ = −k/σ on a grid, with
-// the profile likelihood and a weak prior for k around ½.
-func (f *paretoFit) zhangStephens() (k, sigma float64) {
-	x := f.excess
-	n, m := float64(len(x)), 30+int(math.Sqrt(float64(len(x))))
-	f.theta, f.loglik = f.theta[:0], f.loglik[:0]
-	quartile := 3 * x[int(n/4+0.5)-1]
-	for j := range m {
-		theta := (1-math.Sqrt(float64(m)/(float64(j)+0.5)))/quartile + 1/x[len(x)-1]
-		kj := meanLog1p(-theta, x)
-		f.theta = append(f.theta, theta)
-		f.loglik = append(f.loglik, n*(math.Log(-(theta/kj))-kj-1))
-	}
-	elem.Softmax(f.loglik, f.loglik)
-	total, theta := 0.0, 0.0
-	for j, w := range f.loglik {
-		if w >= 10*0x1p-52 { // negligible ones are left out
-			total += w
-			theta += w * f.theta[j]
+// normalize stores logw in dst, with the values of the candidates in place of theirs, less the logarithm of the sum of
+// weights. Few weights are candidates: it never asks which. It writes dst once, as many weights are far from the processor.
+func (s *PSIS) normalize(dst, logw []float64, most float64) {
+	var part [256]float64
+	index, value := s.tail.index, s.tail.value
+	sum, next := 0.0, 0
+	for lo := 0; lo < len(logw); lo += len(part) {
+		hi := min(lo+len(part), len(logw))
+		weights := part[:hi-lo]
+		elem.Shift(weights, logw[lo:hi], s.tail.max, 0)
+		for ; next < len(index) && index[next] < hi; next++ {
+			weights[index[next]-lo] = value[next]
 		}
+		elem.Exp(weights, weights, 1, most)
+		sum += elem.Sum(weights)
 	}
-	theta /= total
-	k = meanLog1p(-theta, x)
-	return (n*k + 5) / (n + 10), -k / theta
+	z := most + math.Log(sum)
+	elem.Shift(dst, logw, s.tail.max, z)
+	for i, at := range index {
+		dst[at] = value[i] - z
+	}
 }
 
-// meanLog1p returns the mean of log(1 + a·x) for ascending x ≥ 0.
-func meanLog1p(a float64, x []float64) float64 {
-	n := len(x)
-	if math.Abs(a)*x[n-1] < 0x1p-7 { // 1 + a·x would lose too much of a·x
-		sum := 0.0
-		for _, v := range x {
-			sum += math.Log1p(a * v)
+// quantiles stores what replaces the weights of the tail, largest first: log(c + σ·(e^(k·E) − 1)/k) for the
+// cut-off c and quantiles E of the exponential distribution, at most 0.
+func (s *PSIS) quantiles(p Pareto) {
+	if len(s.exponential) != p.Tail { // most often one tail is as long as the one before
+		s.exponential = slices.Grow(s.exponential[:0], p.Tail)[:p.Tail]
+		for i := range s.exponential {
+			s.exponential[i] = -math.Log1p(-(float64(p.Tail-1-i) + 0.5) / float64(p.Tail))
 		}
-		return sum / float64(n)
 	}
-	// Else the logarithm of products, which end before they leave the range of float64.
-	sum, p, q := 0.0, 1.0, 1.0
-	for i := 0; i+1 < n; i += 2 {
-		f, g := 1+a*x[i], 1+a*x[i+1]
-		const small, large = 0x1p-500, 0x1p+500
-		if pf, qg := p*f, q*g; pf > small && pf < large && qg > small && qg < large {
-			p, q = pf, qg
-			continue
-		}
-		sum += math.Log(p) + math.Log(q) + math.Log(f) + math.Log(g)
-		p, q = 1, 1
+	s.power = slices.Grow(s.power[:0], p.Tail)[:p.Tail]
+	s.smoothed = slices.Grow(s.smoothed[:0], p.Tail)[:p.Tail]
+	elem.Exp(s.power, s.exponential, math.Abs(p.K), 0)
+	elem.Log(s.smoothed, s.power)
+	for i, e := range s.exponential {
+		s.smoothed[i] = s.fit.floor + float64(p.Sigma*boxCox(p.K, e, s.power[i], s.smoothed[i]))
 	}
-	if n%2 == 1 {
-		sum += math.Log1p(a * x[n-1])
+	elem.Log(s.smoothed, s.smoothed)
+	for i, v := range s.smoothed {
+		s.smoothed[i] = min(v, 0)
 	}
-	return (sum + math.Log(p) + math.Log(q)) / float64(n)
+}
+
+// boxCox returns (e^(k·x) − 1)/k for x > 0, given w = e^(|k|·x) and its logarithm: x for k = 0. The quotient (w − 1)/log w
+// changes little with w: taken with the logarithm of the w that was rounded, nothing cancels.
+func boxCox(k, x, w, logw float64) float64 {
+	y := math.Abs(k) * x
+	switch {
+	case math.Abs(k) < 0x1p-52:
+		return x
+	case y > elem.Far: // where w is nonsense
+		return math.Expm1(k*x) / k
+	case w > 1:
+		y = (w - 1) * (y / logw)
+	}
+	if k < 0 { // e⁻ʸ − 1 = −(eʸ − 1)/eʸ
+		y /= w
+	}
+	return y / math.Abs(k)
 }

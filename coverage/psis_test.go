@@ -217,27 +217,3 @@ func TestPSISErrors(t *testing.T) {
 	out := make([]float64, len(l))
 	assert.Zero(t, testing.AllocsPerRun(5, func() { _, _ = s.Smooth(out, l) }))
 }
-
-// Whatever the weights are, smoothed ones sum to 1, and keep the order of the raw ones.
-func FuzzSmooth(f *testing.F) {
-	f.Add(uint64(1), 10.0, 60)
-	f.Add(uint64(2), 1e5, 100)
-	f.Add(uint64(3), 1e-13, 26)
-	f.Fuzz(func(t *testing.T, seed uint64, spread float64, n int) {
-		if n < 1 || n > 300 || math.IsNaN(spread) || math.Abs(spread) > 1e300 {
-			return
-		}
-		l := logNormal(rand.New(rand.NewPCG(seed, 1)), n, spread)
-		out := make([]float64, n)
-		_, err := new(coverage.PSIS).Smooth(out, l)
-		require.NoError(t, err)
-		require.InDelta(t, 0, floats.LogSumExp(out), 1e-12)
-		for i := range l {
-			for j := range i {
-				if l[i] < l[j] {
-					require.LessOrEqual(t, out[i], out[j]+1e-9)
-				}
-			}
-		}
-	})
-}

@@ -102,7 +102,14 @@ func (t *Tail) Pareto() (Pareto, error) {
 	if t.n > 0 && math.IsInf(top[0], 1) {
 		return Pareto{}, fmt.Errorf("coverage: a log-ratio is +Inf, which no sample of π_ref has")
 	}
-	return new(paretoFit).run(top, t.n)
+	if t.n == 0 || math.IsInf(top[0], -1) {
+		return Pareto{}, errNoWeight
+	}
+	top = top[:min(TailLen(t.n)+1, len(top))]
+	for i, largest := 0, top[0]; i < len(top); i++ {
+		top[i] -= largest
+	}
+	return new(paretoFit).run(top, top[len(top)-1], t.n), nil
 }
 
 const tailKind, tailVersion = "coverage.tail", 1

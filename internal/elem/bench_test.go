@@ -36,6 +36,16 @@ func Benchmark(b *testing.B) {
 		measure(fmt.Sprintf("Softmax/n=%d", n), n, func() { Softmax(dst, x) })
 		measure(fmt.Sprintf("LogSumExp/n=%d", n), n, func() { LogSumExp(x) })
 	}
+	tail, grid, mask := tailOf(rng, 300), numbers(47), make([]uint64, 40)
+	for i, v := range grid {
+		grid[i] = v * v
+	}
+	out := make([]float64, 2500)
+	weights := tailOf(rng, 2500)
+	measure("Log/n=2500", 2500, func() { Log(out, weights) })
+	measure("Above/n=2500", 2500, func() { Above(mask, weights, 0.9) })
+	measure("Shift/n=2500", 2500, func() { Shift(out, weights, 1, 2) })
+	measure("LogProducts/47x300", 47*300, func() { LogProducts(out[:47], grid, tail) })
 	for _, d := range []int{64, 1024} {
 		const rows = 16
 		theta, w, dst, grad := numbers(d), numbers(rows), make([]float64, rows), make([]float64, d)

@@ -70,6 +70,27 @@ func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon floa
 //go:noescape
 func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
 
+// logAVX2 is Log for whole turns of eight elements, before one that is not regular.
+//
+//go:noescape
+func logAVX2(dst *float64, x *float64, n int) int
+
+// aboveAVX2 is Above for n elements, a multiple of 64.
+//
+//go:noescape
+func aboveAVX2(mask *uint64, x *float64, n int, floor float64)
+
+// productsAVX2 is product for each of a.
+// exponents must be 0 before.
+//
+//go:noescape
+func productsAVX2(m *[16]float64, exponents *[16]int64, a *[16]float64, x *float64, n int, every int)
+
+// shiftAVX2 is Shift for whole turns of eight elements.
+//
+//go:noescape
+func shiftAVX2(dst *float64, x *float64, n int, a float64, b float64) int
+
 // dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
@@ -135,3 +156,24 @@ func regularAVX512(value *float64, slope *float64, z *float64, n int, epsilon fl
 //
 //go:noescape
 func logRatiosAVX512(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
+
+// logAVX512 is Log for whole turns of eight elements, before one that is not regular.
+//
+//go:noescape
+func logAVX512(dst *float64, x *float64, n int) int
+
+// aboveAVX512 is Above for n elements, a multiple of 64.
+//
+//go:noescape
+func aboveAVX512(mask *uint64, x *float64, n int, floor float64)
+
+// productsAVX512 is product for each of a.
+// exponents must be 0 before.
+//
+//go:noescape
+func productsAVX512(m *[16]float64, exponents *[16]int64, a *[16]float64, x *float64, n int, every int)
+
+// shiftAVX512 is Shift for whole turns of eight elements.
+//
+//go:noescape
+func shiftAVX512(dst *float64, x *float64, n int, a float64, b float64) int

@@ -1343,6 +1343,347 @@ done:
 	MOVQ R10, ret+96(FP)
 	RET
 
+// func logAVX2(dst *float64, x *float64, n int) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·logAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+
+turn:
+	CMPQ        BX, DX
+	JGT         done
+	VMOVUPD     (CX)(BX*8), Y0
+	VMOVUPD     32(CX)(BX*8), Y1
+	XORL        SI, SI
+	VCMPPD      $0x19, bits_smallestNormal<>+0(SB), Y0, Y2
+	VCMPPD      $0x19, bits_smallestNormal<>+0(SB), Y1, Y3
+	VMOVMSKPD   Y2, DI
+	ORL         DI, SI
+	VCMPPD      $0x1e, bits_largest<>+0(SB), Y0, Y2
+	VMOVMSKPD   Y2, DI
+	ORL         DI, SI
+	VMOVMSKPD   Y3, DI
+	ORL         DI, SI
+	VCMPPD      $0x1e, bits_largest<>+0(SB), Y1, Y2
+	VMOVMSKPD   Y2, DI
+	ORL         DI, SI
+	TESTL       SI, SI
+	JNE         done
+	VPSRLQ      $0x34, Y0, Y2
+	VPSRLQ      $0x34, Y1, Y3
+	VORPD       bits_integer<>+0(SB), Y2, Y2
+	VORPD       bits_integer<>+0(SB), Y3, Y3
+	VSUBPD      bits_integerAndBias<>+0(SB), Y2, Y2
+	VSUBPD      bits_integerAndBias<>+0(SB), Y3, Y3
+	VANDPD      bits_mantissa<>+0(SB), Y0, Y0
+	VANDPD      bits_mantissa<>+0(SB), Y1, Y1
+	VORPD       const_one<>+0(SB), Y0, Y0
+	VORPD       const_one<>+0(SB), Y1, Y1
+	VSUBPD      const_one<>+0(SB), Y0, Y0
+	VSUBPD      const_one<>+0(SB), Y1, Y1
+	VMOVUPD     const_fifteen<>+0(SB), Y4
+	VMOVAPD     Y0, Y5
+	VFMADD213PD const_integers<>+0(SB), Y4, Y5
+	VMOVAPD     Y1, Y6
+	VFMADD213PD const_integers<>+0(SB), Y4, Y6
+	VSHUFPS     $0x88, Y6, Y5, Y4
+	VPSLLD      $0x1c, Y4, Y7
+	VPERMPS     table_inverseHigh<>+0(SB), Y4, Y8
+	VPERMPS     table_inverseHigh<>+32(SB), Y4, Y9
+	VBLENDVPS   Y7, Y9, Y8, Y8
+	VPERMPS     table_inverseLow<>+0(SB), Y4, Y9
+	VPERMPS     table_inverseLow<>+32(SB), Y4, Y4
+	VBLENDVPS   Y7, Y4, Y9, Y9
+	VUNPCKLPS   Y8, Y9, Y4
+	VUNPCKHPS   Y8, Y9, Y7
+	VSUBPD      const_one<>+0(SB), Y4, Y8
+	VSUBPD      const_one<>+0(SB), Y7, Y9
+	VMOVAPD     Y0, Y0
+	VFMADD213PD Y8, Y4, Y0
+	VMOVAPD     Y1, Y1
+	VFMADD213PD Y9, Y7, Y1
+	VMOVUPD     const_log7<>+0(SB), Y4
+	VMOVAPD     Y4, Y7
+	VFMADD213PD const_log6<>+0(SB), Y0, Y7
+	VMOVAPD     Y4, Y4
+	VFMADD213PD const_log6<>+0(SB), Y1, Y4
+	VFMADD213PD const_log5<>+0(SB), Y0, Y7
+	VFMADD213PD const_log5<>+0(SB), Y1, Y4
+	VFMADD213PD const_log4<>+0(SB), Y0, Y7
+	VFMADD213PD const_log4<>+0(SB), Y1, Y4
+	VFMADD213PD const_log3<>+0(SB), Y0, Y7
+	VFMADD213PD const_log3<>+0(SB), Y1, Y4
+	VFMADD213PD const_log2<>+0(SB), Y0, Y7
+	VFMADD213PD const_log2<>+0(SB), Y1, Y4
+	VFMADD213PD const_log1<>+0(SB), Y0, Y7
+	VFMADD213PD const_log1<>+0(SB), Y1, Y4
+	VFMADD213PD const_log0<>+0(SB), Y0, Y7
+	VFMADD213PD const_log0<>+0(SB), Y1, Y4
+	VSHUFPS     $0x88, Y6, Y5, Y5
+	VPSLLD      $0x1c, Y5, Y6
+	VPERMPS     table_logInverseHigh<>+0(SB), Y5, Y8
+	VPERMPS     table_logInverseHigh<>+32(SB), Y5, Y9
+	VBLENDVPS   Y6, Y9, Y8, Y8
+	VPERMPS     table_logInverseLow<>+0(SB), Y5, Y9
+	VPERMPS     table_logInverseLow<>+32(SB), Y5, Y5
+	VBLENDVPS   Y6, Y5, Y9, Y9
+	VUNPCKLPS   Y8, Y9, Y5
+	VUNPCKHPS   Y8, Y9, Y6
+	VMULPD      Y0, Y0, Y8
+	VMULPD      Y1, Y1, Y9
+	VMOVAPD     Y8, Y8
+	VFMADD213PD Y0, Y7, Y8
+	VMOVAPD     Y9, Y0
+	VFMADD213PD Y1, Y4, Y0
+	VADDPD      Y8, Y5, Y1
+	VADDPD      Y0, Y6, Y0
+	VMULPD      bits_ln2Low<>+0(SB), Y2, Y4
+	VMULPD      bits_ln2Low<>+0(SB), Y3, Y5
+	VADDPD      Y1, Y4, Y1
+	VADDPD      Y0, Y5, Y0
+	VMULPD      bits_ln2High<>+0(SB), Y2, Y2
+	VMULPD      bits_ln2High<>+0(SB), Y3, Y3
+	VADDPD      Y1, Y2, Y1
+	VADDPD      Y0, Y3, Y0
+	VMOVUPD     Y1, (AX)(BX*8)
+	VMOVUPD     Y0, 32(AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         turn
+
+done:
+	VZEROUPPER
+	MOVQ BX, ret+24(FP)
+	RET
+
+DATA bits_smallestNormal<>+0(SB)/8, $0x0010000000000000
+DATA bits_smallestNormal<>+8(SB)/8, $0x0010000000000000
+DATA bits_smallestNormal<>+16(SB)/8, $0x0010000000000000
+DATA bits_smallestNormal<>+24(SB)/8, $0x0010000000000000
+DATA bits_smallestNormal<>+32(SB)/8, $0x0010000000000000
+DATA bits_smallestNormal<>+40(SB)/8, $0x0010000000000000
+DATA bits_smallestNormal<>+48(SB)/8, $0x0010000000000000
+DATA bits_smallestNormal<>+56(SB)/8, $0x0010000000000000
+GLOBL bits_smallestNormal<>(SB), RODATA|NOPTR, $64
+
+DATA bits_largest<>+0(SB)/8, $0x7fefffffffffffff
+DATA bits_largest<>+8(SB)/8, $0x7fefffffffffffff
+DATA bits_largest<>+16(SB)/8, $0x7fefffffffffffff
+DATA bits_largest<>+24(SB)/8, $0x7fefffffffffffff
+DATA bits_largest<>+32(SB)/8, $0x7fefffffffffffff
+DATA bits_largest<>+40(SB)/8, $0x7fefffffffffffff
+DATA bits_largest<>+48(SB)/8, $0x7fefffffffffffff
+DATA bits_largest<>+56(SB)/8, $0x7fefffffffffffff
+GLOBL bits_largest<>(SB), RODATA|NOPTR, $64
+
+DATA bits_integer<>+0(SB)/8, $0x4330000000000000
+DATA bits_integer<>+8(SB)/8, $0x4330000000000000
+DATA bits_integer<>+16(SB)/8, $0x4330000000000000
+DATA bits_integer<>+24(SB)/8, $0x4330000000000000
+DATA bits_integer<>+32(SB)/8, $0x4330000000000000
+DATA bits_integer<>+40(SB)/8, $0x4330000000000000
+DATA bits_integer<>+48(SB)/8, $0x4330000000000000
+DATA bits_integer<>+56(SB)/8, $0x4330000000000000
+GLOBL bits_integer<>(SB), RODATA|NOPTR, $64
+
+DATA bits_integerAndBias<>+0(SB)/8, $0x43300000000003ff
+DATA bits_integerAndBias<>+8(SB)/8, $0x43300000000003ff
+DATA bits_integerAndBias<>+16(SB)/8, $0x43300000000003ff
+DATA bits_integerAndBias<>+24(SB)/8, $0x43300000000003ff
+DATA bits_integerAndBias<>+32(SB)/8, $0x43300000000003ff
+DATA bits_integerAndBias<>+40(SB)/8, $0x43300000000003ff
+DATA bits_integerAndBias<>+48(SB)/8, $0x43300000000003ff
+DATA bits_integerAndBias<>+56(SB)/8, $0x43300000000003ff
+GLOBL bits_integerAndBias<>(SB), RODATA|NOPTR, $64
+
+DATA bits_mantissa<>+0(SB)/8, $0x000fffffffffffff
+DATA bits_mantissa<>+8(SB)/8, $0x000fffffffffffff
+DATA bits_mantissa<>+16(SB)/8, $0x000fffffffffffff
+DATA bits_mantissa<>+24(SB)/8, $0x000fffffffffffff
+DATA bits_mantissa<>+32(SB)/8, $0x000fffffffffffff
+DATA bits_mantissa<>+40(SB)/8, $0x000fffffffffffff
+DATA bits_mantissa<>+48(SB)/8, $0x000fffffffffffff
+DATA bits_mantissa<>+56(SB)/8, $0x000fffffffffffff
+GLOBL bits_mantissa<>(SB), RODATA|NOPTR, $64
+
+DATA bits_ln2Low<>+0(SB)/8, $0x3d7cf79abc9e3b3a
+DATA bits_ln2Low<>+8(SB)/8, $0x3d7cf79abc9e3b3a
+DATA bits_ln2Low<>+16(SB)/8, $0x3d7cf79abc9e3b3a
+DATA bits_ln2Low<>+24(SB)/8, $0x3d7cf79abc9e3b3a
+DATA bits_ln2Low<>+32(SB)/8, $0x3d7cf79abc9e3b3a
+DATA bits_ln2Low<>+40(SB)/8, $0x3d7cf79abc9e3b3a
+DATA bits_ln2Low<>+48(SB)/8, $0x3d7cf79abc9e3b3a
+DATA bits_ln2Low<>+56(SB)/8, $0x3d7cf79abc9e3b3a
+GLOBL bits_ln2Low<>(SB), RODATA|NOPTR, $64
+
+DATA bits_ln2High<>+0(SB)/8, $0x3fe62e42fefa0000
+DATA bits_ln2High<>+8(SB)/8, $0x3fe62e42fefa0000
+DATA bits_ln2High<>+16(SB)/8, $0x3fe62e42fefa0000
+DATA bits_ln2High<>+24(SB)/8, $0x3fe62e42fefa0000
+DATA bits_ln2High<>+32(SB)/8, $0x3fe62e42fefa0000
+DATA bits_ln2High<>+40(SB)/8, $0x3fe62e42fefa0000
+DATA bits_ln2High<>+48(SB)/8, $0x3fe62e42fefa0000
+DATA bits_ln2High<>+56(SB)/8, $0x3fe62e42fefa0000
+GLOBL bits_ln2High<>(SB), RODATA|NOPTR, $64
+
+// func aboveAVX2(mask *uint64, x *float64, n int, floor float64)
+// Requires: AVX
+TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
+	MOVQ         mask+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSD floor+24(FP), Y0
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+
+columns:
+	CMPQ      BX, DX
+	JGE       done
+	VMOVUPD   (CX)(BX*8), Y1
+	VMOVUPD   32(CX)(BX*8), Y2
+	VCMPPD    $0x16, Y0, Y1, Y1
+	VCMPPD    $0x16, Y0, Y2, Y2
+	VMOVMSKPD Y1, SI
+	VMOVMSKPD Y2, DI
+	SHLL      $0x04, DI
+	ORL       DI, SI
+	MOVB      SI, (AX)
+	INCQ      AX
+	ADDQ      $0x08, BX
+	JMP       columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func productsAVX2(m *[16]float64, exponents *[16]int64, a *[16]float64, x *float64, n int, every int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·productsAVX2(SB), NOSPLIT, $0-48
+	MOVQ    m+0(FP), AX
+	MOVQ    exponents+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    x+24(FP), BX
+	VMOVUPD (DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMOVUPD 64(DX), Y2
+	VMOVUPD 96(DX), Y3
+	VMOVUPD const_one<>+0(SB), Y4
+	VMOVAPD Y4, Y5
+	VMOVAPD Y4, Y6
+	VMOVAPD Y4, Y7
+	VMOVAPD Y4, Y8
+	MOVQ    n+32(FP), DX
+
+block:
+	TESTQ   DX, DX
+	JE      done
+	MOVQ    every+40(FP), SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	SUBQ    SI, DX
+
+element:
+	VBROADCASTSD (BX), Y9
+	VMULPD       Y9, Y0, Y10
+	VADDPD       Y4, Y10, Y10
+	VMULPD       Y10, Y5, Y5
+	VMULPD       Y9, Y1, Y10
+	VADDPD       Y4, Y10, Y10
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y9, Y2, Y10
+	VADDPD       Y4, Y10, Y10
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y9, Y3, Y9
+	VADDPD       Y4, Y9, Y9
+	VMULPD       Y9, Y8, Y8
+	ADDQ         $0x08, BX
+	DECQ         SI
+	JNE          element
+	VPSRLQ       $0x34, Y5, Y9
+	VPADDQ       (CX), Y9, Y9
+	VPSUBQ       bits_halfExponent<>+0(SB), Y9, Y9
+	VMOVUPD      Y9, (CX)
+	VANDPD       bits_mantissa<>+0(SB), Y5, Y5
+	VORPD        bits_half<>+0(SB), Y5, Y5
+	VPSRLQ       $0x34, Y6, Y9
+	VPADDQ       32(CX), Y9, Y9
+	VPSUBQ       bits_halfExponent<>+0(SB), Y9, Y9
+	VMOVUPD      Y9, 32(CX)
+	VANDPD       bits_mantissa<>+0(SB), Y6, Y6
+	VORPD        bits_half<>+0(SB), Y6, Y6
+	VPSRLQ       $0x34, Y7, Y9
+	VPADDQ       64(CX), Y9, Y9
+	VPSUBQ       bits_halfExponent<>+0(SB), Y9, Y9
+	VMOVUPD      Y9, 64(CX)
+	VANDPD       bits_mantissa<>+0(SB), Y7, Y7
+	VORPD        bits_half<>+0(SB), Y7, Y7
+	VPSRLQ       $0x34, Y8, Y9
+	VPADDQ       96(CX), Y9, Y9
+	VPSUBQ       bits_halfExponent<>+0(SB), Y9, Y9
+	VMOVUPD      Y9, 96(CX)
+	VANDPD       bits_mantissa<>+0(SB), Y8, Y8
+	VORPD        bits_half<>+0(SB), Y8, Y8
+	JMP          block
+
+done:
+	VMOVUPD Y5, (AX)
+	VMOVUPD Y6, 32(AX)
+	VMOVUPD Y7, 64(AX)
+	VMOVUPD Y8, 96(AX)
+	VZEROUPPER
+	RET
+
+DATA bits_halfExponent<>+0(SB)/8, $0x00000000000003fe
+DATA bits_halfExponent<>+8(SB)/8, $0x00000000000003fe
+DATA bits_halfExponent<>+16(SB)/8, $0x00000000000003fe
+DATA bits_halfExponent<>+24(SB)/8, $0x00000000000003fe
+DATA bits_halfExponent<>+32(SB)/8, $0x00000000000003fe
+DATA bits_halfExponent<>+40(SB)/8, $0x00000000000003fe
+DATA bits_halfExponent<>+48(SB)/8, $0x00000000000003fe
+DATA bits_halfExponent<>+56(SB)/8, $0x00000000000003fe
+GLOBL bits_halfExponent<>(SB), RODATA|NOPTR, $64
+
+DATA bits_half<>+0(SB)/8, $0x3fe0000000000000
+DATA bits_half<>+8(SB)/8, $0x3fe0000000000000
+DATA bits_half<>+16(SB)/8, $0x3fe0000000000000
+DATA bits_half<>+24(SB)/8, $0x3fe0000000000000
+DATA bits_half<>+32(SB)/8, $0x3fe0000000000000
+DATA bits_half<>+40(SB)/8, $0x3fe0000000000000
+DATA bits_half<>+48(SB)/8, $0x3fe0000000000000
+DATA bits_half<>+56(SB)/8, $0x3fe0000000000000
+GLOBL bits_half<>(SB), RODATA|NOPTR, $64
+
+// func shiftAVX2(dst *float64, x *float64, n int, a float64, b float64) int
+// Requires: AVX
+TEXT ·shiftAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSD a+24(FP), Y0
+	VBROADCASTSD b+32(FP), Y1
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+
+turn:
+	CMPQ    BX, DX
+	JGT     done
+	VMOVUPD (CX)(BX*8), Y2
+	VMOVUPD 32(CX)(BX*8), Y3
+	VSUBPD  Y0, Y2, Y2
+	VSUBPD  Y0, Y3, Y3
+	VSUBPD  Y1, Y2, Y2
+	VSUBPD  Y1, Y3, Y3
+	VMOVUPD Y2, (AX)(BX*8)
+	VMOVUPD Y3, 32(AX)(BX*8)
+	ADDQ    $0x08, BX
+	JMP     turn
+
+done:
+	VZEROUPPER
+	MOVQ BX, ret+40(FP)
+	RET
+
 // func dots64AVX512(dst *[4]float64, x *float64, stride int, theta *float64, n int)
 // Requires: AVX, AVX512F
 TEXT ·dots64AVX512(SB), NOSPLIT, $0-40
@@ -2504,4 +2845,175 @@ turn8:
 done:
 	VZEROUPPER
 	MOVQ R10, ret+96(FP)
+	RET
+
+// func logAVX512(dst *float64, x *float64, n int) int
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·logAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+
+turn:
+	CMPQ        BX, DX
+	JGT         done
+	VMOVUPD     (CX)(BX*8), Z0
+	XORL        SI, SI
+	VCMPPD      $0x19, bits_smallestNormal<>+0(SB), Z0, K1
+	KMOVW       K1, DI
+	ORL         DI, SI
+	VCMPPD      $0x1e, bits_largest<>+0(SB), Z0, K1
+	KMOVW       K1, DI
+	ORL         DI, SI
+	TESTL       SI, SI
+	JNE         done
+	VPSRLQ      $0x34, Z0, Z1
+	VPORQ       bits_integer<>+0(SB), Z1, Z1
+	VSUBPD      bits_integerAndBias<>+0(SB), Z1, Z1
+	VANDPD      bits_mantissa<>+0(SB), Z0, Z0
+	VPORQ       const_one<>+0(SB), Z0, Z0
+	VSUBPD      const_one<>+0(SB), Z0, Z0
+	VMOVUPD     const_fifteen<>+0(SB), Z2
+	VMOVAPD     Z0, Z3
+	VFMADD213PD const_integers<>+0(SB), Z2, Z3
+	VMOVUPD     table_inverse<>+0(SB), Z2
+	VMOVUPD     table_inverse<>+64(SB), Z4
+	VMOVAPD     Z3, Z5
+	VPERMI2PD   Z4, Z2, Z5
+	VSUBPD      const_one<>+0(SB), Z5, Z2
+	VMOVAPD     Z0, Z0
+	VFMADD213PD Z2, Z5, Z0
+	VMOVUPD     const_log7<>+0(SB), Z2
+	VMOVAPD     Z2, Z2
+	VFMADD213PD const_log6<>+0(SB), Z0, Z2
+	VFMADD213PD const_log5<>+0(SB), Z0, Z2
+	VFMADD213PD const_log4<>+0(SB), Z0, Z2
+	VFMADD213PD const_log3<>+0(SB), Z0, Z2
+	VFMADD213PD const_log2<>+0(SB), Z0, Z2
+	VFMADD213PD const_log1<>+0(SB), Z0, Z2
+	VFMADD213PD const_log0<>+0(SB), Z0, Z2
+	VMOVUPD     table_logInverse<>+0(SB), Z4
+	VMOVUPD     table_logInverse<>+64(SB), Z5
+	VMOVAPD     Z3, Z3
+	VPERMI2PD   Z5, Z4, Z3
+	VMULPD      Z0, Z0, Z4
+	VMOVAPD     Z4, Z4
+	VFMADD213PD Z0, Z2, Z4
+	VADDPD      Z4, Z3, Z0
+	VMULPD      bits_ln2Low<>+0(SB), Z1, Z2
+	VADDPD      Z0, Z2, Z0
+	VMULPD      bits_ln2High<>+0(SB), Z1, Z1
+	VADDPD      Z0, Z1, Z0
+	VMOVUPD     Z0, (AX)(BX*8)
+	ADDQ        $0x08, BX
+	JMP         turn
+
+done:
+	VZEROUPPER
+	MOVQ BX, ret+24(FP)
+	RET
+
+// func aboveAVX512(mask *uint64, x *float64, n int, floor float64)
+// Requires: AVX, AVX512F
+TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
+	MOVQ         mask+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSD floor+24(FP), Z0
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+
+columns:
+	CMPQ    BX, DX
+	JGE     done
+	VMOVUPD (CX)(BX*8), Z1
+	VCMPPD  $0x16, Z0, Z1, K1
+	KMOVW   K1, SI
+	MOVB    SI, (AX)
+	INCQ    AX
+	ADDQ    $0x08, BX
+	JMP     columns
+
+done:
+	VZEROUPPER
+	RET
+
+// func productsAVX512(m *[16]float64, exponents *[16]int64, a *[16]float64, x *float64, n int, every int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·productsAVX512(SB), NOSPLIT, $0-48
+	MOVQ    m+0(FP), AX
+	MOVQ    exponents+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    x+24(FP), BX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VMOVUPD const_one<>+0(SB), Z2
+	VMOVAPD Z2, Z3
+	VMOVAPD Z2, Z4
+	MOVQ    n+32(FP), DX
+
+block:
+	TESTQ   DX, DX
+	JE      done
+	MOVQ    every+40(FP), SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	SUBQ    SI, DX
+
+element:
+	VBROADCASTSD (BX), Z5
+	VMULPD       Z5, Z0, Z6
+	VADDPD       Z2, Z6, Z6
+	VMULPD       Z6, Z3, Z3
+	VMULPD       Z5, Z1, Z5
+	VADDPD       Z2, Z5, Z5
+	VMULPD       Z5, Z4, Z4
+	ADDQ         $0x08, BX
+	DECQ         SI
+	JNE          element
+	VPSRLQ       $0x34, Z3, Z5
+	VPADDQ       (CX), Z5, Z5
+	VPSUBQ       bits_halfExponent<>+0(SB), Z5, Z5
+	VMOVUPD      Z5, (CX)
+	VANDPD       bits_mantissa<>+0(SB), Z3, Z3
+	VORPD        bits_half<>+0(SB), Z3, Z3
+	VPSRLQ       $0x34, Z4, Z5
+	VPADDQ       64(CX), Z5, Z5
+	VPSUBQ       bits_halfExponent<>+0(SB), Z5, Z5
+	VMOVUPD      Z5, 64(CX)
+	VANDPD       bits_mantissa<>+0(SB), Z4, Z4
+	VORPD        bits_half<>+0(SB), Z4, Z4
+	JMP          block
+
+done:
+	VMOVUPD Z3, (AX)
+	VMOVUPD Z4, 64(AX)
+	VZEROUPPER
+	RET
+
+// func shiftAVX512(dst *float64, x *float64, n int, a float64, b float64) int
+// Requires: AVX, AVX512F
+TEXT ·shiftAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSD a+24(FP), Z0
+	VBROADCASTSD b+32(FP), Z1
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+
+turn:
+	CMPQ    BX, DX
+	JGT     done
+	VMOVUPD (CX)(BX*8), Z2
+	VSUBPD  Z0, Z2, Z2
+	VSUBPD  Z1, Z2, Z2
+	VMOVUPD Z2, (AX)(BX*8)
+	ADDQ    $0x08, BX
+	JMP     turn
+
+done:
+	VZEROUPPER
+	MOVQ BX, ret+40(FP)
 	RET
