@@ -22,12 +22,20 @@
 // fifth degree. The relative error is below 1e-14 + 3e-16·|d/T|. Multiplications that feed an addition
 // are fused with it.
 //
+// Sums over logits take the exponential of x itself, with d = x − ref. A multiple k of 1/16 next to
+// ref·log₂e/T is subtracted where t is rounded, which costs nothing:
+//
+//	exp(d/T) = 2^(x·log₂e/T − k) / 2^(ref·log₂e/T − k).
+//
+// The denominator is what the same operations make of ref: that of ref is 1 exactly, and errors are
+// those above however far ref is from 0.
+//
 // # Order
 //
 // Every sum over a row has 16 lanes: element i goes to lane i mod 16, the lanes are added
 // up in halves at the end, and what is missing from the last 16 elements counts as −Inf.
 // The three implementations do the same operations in the same order: they agree to the bit
 // wherever the hardware fuses multiplication and addition, which is everywhere but on 386,
-// wasm and the like. There, nothing is fused, and results agree to about 1e-14. [Score] alone
-// works in float32 in assembly and in float64 in Go; the two agree to 2e-7.
+// wasm and the like. There, nothing is fused, and results agree to about 1e-14, those of logits far
+// from 0 to 3e-16·|x/T|. [Score] alone works in float32 in assembly and in float64 in Go; the two agree to 2e-7.
 package vec

@@ -25,6 +25,7 @@ func use(level cpu.Level) (restore func()) {
 type results struct {
 	rowAt, pairAt, pairAtQ Point
 	row, pair              Sums
+	justE                  float64
 	rowOK, pairOK          bool
 	score, mix, mixPair    []float32
 }
@@ -32,6 +33,9 @@ type results struct {
 func compute(z, zq []float32, inv float64, level cpu.Level) (r results) {
 	defer use(level)()
 	r.rowAt, r.row, r.rowOK = Row(z, inv, Moments)
+	if _, s, ok := Row(z, inv, JustE); ok {
+		r.justE = s.E
+	}
 	r.pairAt, r.pairAtQ, r.pair, r.pairOK = Pair(z, zq, inv)
 	if r.rowOK {
 		r.score, r.mix = make([]float32, len(z)), make([]float32, len(z))
@@ -54,7 +58,7 @@ func equal(t *testing.T, want, got results, inv float64) {
 	want.score, got.score = nil, nil
 	if !want.rowOK { // nothing else is said
 		require.False(t, got.rowOK)
-		want.row, got.row = Sums{}, Sums{}
+		want.row, got.row, want.rowAt, got.rowAt = Sums{}, Sums{}, Point{}, Point{}
 	}
 	if !want.pairOK {
 		require.False(t, got.pairOK)

@@ -14,6 +14,12 @@ type Point struct {
 	Ref, Inv float64
 	scale    float64 // d_v = x_v − Ref, e_v = 2^(d_v·scale)
 	floor    float64 // a float32; an x below counts as that
+
+	// Sums take 2^(x_v·scale − k) for e_v, with k the multiple of 1/16 nearest to Ref·scale, and
+	// divide in the end by what becomes of Ref. Nothing cancels, however large Ref is: what is left
+	// of x_v·scale beyond its own multiple of 1/16 is rounded once.
+	fold float64 // magic − k
+	unit float64
 }
 
 // newPoint returns the point at ref. It is not ok where the float32 next to ref are so far
@@ -21,6 +27,10 @@ type Point struct {
 func newPoint(ref float32, inv float64) (p Point, ok bool) {
 	p = Point{Ref: float64(ref), Inv: inv, scale: inv * math.Log2E}
 	p.floor = float64(float32(p.Ref - depth/inv))
+	k := float64(p.Ref*p.scale) + magic - magic
+	p.fold = magic - k
+	b, q := p.power(p.Ref)
+	p.unit = b * q
 	x := p.Exponent(p.floor)
 	return p, x < -depth+50 && x > -depth-8
 }
@@ -46,6 +56,25 @@ func largest(z []float32) float32 {
 		}
 	}
 	return m
+}
+
+// addPowers adds e_v to sum and stores it in e, in the unit of the point.
+func (p *Point) addPowers(sum, e *[lanes]float64, z *[lanes]float32) {
+	for i, x := range z {
+		y := float64(x)
+		if y < p.floor {
+			y = p.floor
+		}
+		b, q := p.power(y)
+		e[i], sum[i] = b*q, fma(b, q, sum[i])
+	}
+}
+
+// power returns two numbers whose product is e_v for x_v = x, in the unit of the point.
+func (p *Point) power(x float64) (b, q float64) {
+	c, t := &table.c, fma(x, p.scale, p.fold)
+	r := fma(x, p.scale, -(t - p.fold))
+	return power(t), fma(fma(fma(fma(fma(c[5], r, c[4]), r, c[3]), r, c[2]), r, c[1]), r, c[0])
 }
 
 // distances stores d_v in d.

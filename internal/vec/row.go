@@ -32,12 +32,12 @@ func Row(z []float32, inv float64, moments bool) (at Point, out Sums, ok bool) {
 		if moments {
 			momentsOf(&s, &b, whole, &at)
 			momentsOf(&s, &b, tail[:], &at)
-			out.ED, out.EE = halves(&s[sumED]), halves(&s[sumEE])
+			out.ED, out.EE = halves(&s[sumED])/at.unit, halves(&s[sumEE])/(at.unit*at.unit)
 		} else {
 			logSum(&s, &b, whole, &at)
 			logSum(&s, &b, tail[:], &at)
 		}
-		out.E, out.Max = halves(&s[sumE]), b.max(maxP)
+		out.E, out.Max = halves(&s[sumE])/at.unit, b.max(maxP)
 		if at.reaches(out.Max) {
 			return at, out, out.E < math.Inf(1) // not a NaN
 		}
@@ -73,8 +73,8 @@ func Pair(z, zq []float32, inv float64) (at, atQ Point, out Sums, ok bool) {
 		pair(&s, &b, z[:n], zq[:n], &at, &atQ)
 		pair(&s, &b, tail[:], tailQ[:], &at, &atQ)
 		out = Sums{
-			halves(&s[sumE]), halves(&s[sumED]), halves(&s[sumEE]),
-			halves(&s[sumQ]), halves(&s[sumED2]), halves(&s[sumQD2]), b.max(maxP),
+			halves(&s[sumE]) / at.unit, halves(&s[sumED]) / at.unit, halves(&s[sumEE]) / (at.unit * at.unit),
+			halves(&s[sumQ]) / atQ.unit, halves(&s[sumED2]) / at.unit, halves(&s[sumQD2]) / atQ.unit, b.max(maxP),
 		}
 		maxQ := b.max(maxQ)
 		if at.reaches(out.Max) && atQ.reaches(maxQ) {

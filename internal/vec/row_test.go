@@ -32,6 +32,10 @@ func TestSumsAgainstOracle(t *testing.T) {
 						reach := 1 + math.Abs(float64(s.Max)-at.Ref)*inv // rounding grows with the exponent
 						assert.Less(t, off(o.e, s.E), 1e-14*reach)
 						assert.Less(t, off(o.ee, s.EE), 2e-14*reach)
+						just, sE, ok := Row(z, inv, JustE)
+						require.True(t, ok)
+						require.Equal(t, at, just)
+						assert.Less(t, off(o.e, sE.E), 1.5e-14*reach)
 						e, _ := o.e.Float64()
 						want, _ := o.ed.Float64()
 						assert.InDelta(t, want, s.ED, 1e-14*e*reach*reach/inv)
@@ -77,6 +81,26 @@ func TestSumsAgainstOracle(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// However far from zero a row lies, its sums depend on the distances alone.
+func TestSumFarFromZero(t *testing.T) {
+	g := rand.New(rand.NewPCG(6, 0))
+	for _, level := range cpu.Levels() {
+		defer use(level)()
+		for _, far := range []float32{1e4, -1e5, 3e6, -4e7} {
+			for _, inv := range []float64{1, 1 / 0.7, 0.013} {
+				z, _ := rows(g, 77, 0)
+				for v := range z {
+					z[v] = far + 4*z[v]
+				}
+				at, s, ok := Row(z, inv, JustE)
+				require.True(t, ok)
+				reach := 1 + math.Abs(float64(s.Max)-at.Ref)*inv
+				assert.Less(t, off(newOracle(z, nil, at, at).e, s.E), 1.5e-14*reach, "%v at %v", far, inv)
+			}
+		}
 	}
 }
 

@@ -52,16 +52,13 @@ func (b *bounds) min(row int) float32 {
 	return m
 }
 
-// logSumGo adds the exponentials of z, a multiple of 16 long, to sumE.
+// logSumGo adds the exponentials of z, a multiple of 16 long, to sumE, in the unit of the point like all
+// sums here.
 func logSumGo(s *sums, b *bounds, z []float32, at *Point) {
-	var d, e [lanes]float64
+	var e [lanes]float64
 	for ; len(z) >= lanes; z = z[lanes:] {
 		x := (*[lanes]float32)(z)
-		at.distances(&d, x)
-		expGo(&e, &d, at.scale)
-		for i, y := range e {
-			s[sumE][i] += y
-		}
+		at.addPowers(&s[sumE], &e, x)
 		above(&b[maxP], x)
 	}
 }
@@ -72,9 +69,8 @@ func momentsGo(s *sums, b *bounds, z []float32, at *Point) {
 	for ; len(z) >= lanes; z = z[lanes:] {
 		x := (*[lanes]float32)(z)
 		at.distances(&d, x)
-		expGo(&e, &d, at.scale)
+		at.addPowers(&s[sumE], &e, x)
 		for i, y := range e {
-			s[sumE][i] += y
 			s[sumED][i] = fma(y, d[i], s[sumED][i])
 			s[sumEE][i] = fma(y, y, s[sumEE][i])
 		}
@@ -88,15 +84,13 @@ func pairGo(s *sums, b *bounds, z, zq []float32, at, atQ *Point) {
 	for ; len(z) >= lanes; z, zq = z[lanes:], zq[lanes:] {
 		x, y := (*[lanes]float32)(z), (*[lanes]float32)(zq)
 		at.distances(&d, x)
-		expGo(&e, &d, at.scale)
+		at.addPowers(&s[sumE], &e, x)
 		atQ.distances(&dq, y)
-		expGo(&eq, &dq, atQ.scale)
+		atQ.addPowers(&s[sumQ], &eq, y)
 		for i := range lanes {
 			p, q, diff := e[i], eq[i], d[i]-dq[i]
-			s[sumE][i] += p
 			s[sumED][i] = fma(p, d[i], s[sumED][i])
 			s[sumEE][i] = fma(p, p, s[sumEE][i])
-			s[sumQ][i] += q
 			s[sumED2][i] = fma(p, diff, s[sumED2][i])
 			s[sumQD2][i] = fma(-q, diff, s[sumQD2][i])
 		}

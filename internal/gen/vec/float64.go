@@ -45,8 +45,8 @@ func depths2(x Register, lane int, ref, least Mem) (raw, d [2]VecVirtual) {
 }
 
 const (
-	leastAt = 304
-	log2eAt = 312
+	leastAt = 312
+	log2eAt = 320
 )
 
 const sumSignature = "func(s *byte, x *float64, n int, ref float64, k *byte)"

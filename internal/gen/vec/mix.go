@@ -118,3 +118,7 @@ func mix2(name, signature string, pair bool) {
 	}, moving...)
 	end()
 }
+
+func (p point2) distances8(z Register, lane int) [2]VecVirtual {
+	return [2]VecVirtual{p.distances(Mem{Base: z, Disp: 4 * lane}), p.distances(Mem{Base: z, Disp: 4*lane + 16})}
+}

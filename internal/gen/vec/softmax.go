@@ -53,34 +53,18 @@ func (l bound512) above(m Mem) {
 	VMAXPS(l.bound, x, l.bound)
 }
 
-func logSum512() {
-	function("logSumAVX512", rowSignature)
-	s, b, z := pointer("s"), pointer("b"), pointer("z")
-	at, k := newPoint512(pointer("at")), newExp512(pointer("k"))
-	e, top := newLanes512(s, sumE), newBound512(b, maxP)
-	loop(func() {
-		for g := range 2 {
-			VADDPD(k.exp(at.distances(Mem{Base: z, Disp: 32 * g}), at.scale), e.sum[g], e.sum[g])
-		}
-		top.above(Mem{Base: z})
-	}, z)
-	e.store()
-	top.store()
-	end()
-}
-
 func moments512() {
 	function("momentsAVX512", rowSignature)
 	s, b, z := pointer("s"), pointer("b"), pointer("z")
-	at, k := newPoint512(pointer("at")), newExp512(pointer("k"))
+	at := newRow512(pointer("at"), newExp512(pointer("k")))
 	e, ed, ee, top := newLanes512(s, sumE), newLanes512(s, sumED), newLanes512(s, sumEE), newBound512(b, maxP)
 	loop(func() {
-		for g := range 2 {
-			d := at.distances(Mem{Base: z, Disp: 32 * g})
-			x := k.exp(d, at.scale)
-			VADDPD(x, e.sum[g], e.sum[g])
-			VFMADD231PD(d, x, ed.sum[g])
-			VFMADD231PD(x, x, ee.sum[g])
+		x, t, q := at.powers(Mem{Base: z}, 2)
+		for g, p := range q {
+			VFMADD231PD(t[g], p, e.sum[g])
+			VMULPD(t[g], p, p)
+			VFMADD231PD(at.distances(x[g]), p, ed.sum[g])
+			VFMADD231PD(p, p, ee.sum[g])
 		}
 		top.above(Mem{Base: z})
 	}, z)
@@ -94,22 +78,26 @@ func moments512() {
 func pair512() {
 	function("pairAVX512", pairSignature)
 	s, b, z, zq := pointer("s"), pointer("b"), pointer("z"), pointer("zq")
-	at, atQ, k := newPoint512(pointer("at")), newPoint512(pointer("atQ")), newExp512(pointer("k"))
+	k := newExp512(pointer("k"))
+	at, atQ := newRow512(pointer("at"), k), newRow512(pointer("atQ"), k)
+	atQ.scale = at.scale // the same
 	var l [6]lanes512
 	for i := range l {
 		l[i] = newLanes512(s, i*sumED)
 	}
 	loop(func() {
 		for g := range 2 {
-			d := at.distances(Mem{Base: z, Disp: 32 * g})
-			p := k.exp(d, at.scale)
-			VADDPD(p, l[0].sum[g], l[0].sum[g])
+			xs, ts, ps := at.powers(Mem{Base: z, Disp: 32 * g}, 1)
+			d, t, p := at.distances(xs[0]), ts[0], ps[0]
+			VFMADD231PD(t, p, l[0].sum[g])
+			VMULPD(t, p, p)
 			VFMADD231PD(d, p, l[1].sum[g])
 			VFMADD231PD(p, p, l[2].sum[g])
-			dq := atQ.distances(Mem{Base: zq, Disp: 32 * g})
-			q := k.exp(dq, at.scale)
+			xs, ts, qs := atQ.powers(Mem{Base: zq, Disp: 32 * g}, 1)
+			dq, tq, q := atQ.distances(xs[0]), ts[0], qs[0]
 			VSUBPD(dq, d, d)
-			VADDPD(q, l[3].sum[g], l[3].sum[g])
+			VFMADD231PD(tq, q, l[3].sum[g])
+			VMULPD(tq, q, q)
 			VFMADD231PD(d, p, l[4].sum[g])
 			VFNMADD231PD(d, q, l[5].sum[g])
 		}
@@ -147,13 +135,13 @@ func add(s Register, row, lane int, f func(sum VecVirtual)) {
 	VMOVUPD(sum, m)
 }
 
-// addRow2 adds exponentials, and moments if wanted, to the sums of 4 lanes.
-func addRow2(s Register, lane int, e, d VecVirtual, moments bool) {
-	add(s, sumE, lane, func(sum VecVirtual) { VADDPD(e, sum, sum) })
-	if moments {
-		add(s, sumED, lane, func(sum VecVirtual) { VFMADD231PD(d, e, sum) })
-		add(s, sumEE, lane, func(sum VecVirtual) { VFMADD231PD(e, e, sum) })
-	}
+// addRow2 adds exponentials and moments to the sums of 4 lanes, and stores e = b·q in q.
+func addRow2(s Register, lane int, b, q, d VecVirtual) {
+	add(s, sumE, lane, func(sum VecVirtual) { VFMADD231PD(b, q, sum) })
+	e := q
+	VMULPD(b, q, e)
+	add(s, sumED, lane, func(sum VecVirtual) { VFMADD231PD(d, e, sum) })
+	add(s, sumEE, lane, func(sum VecVirtual) { VFMADD231PD(e, e, sum) })
 }
 
 func above2(b Register, row int, z Register, lane int) {
@@ -165,16 +153,16 @@ func above2(b Register, row int, z Register, lane int) {
 	VMOVUPS(bound, m)
 }
 
-func row2(name string, moments bool) {
-	function(name, rowSignature)
+func moments2() {
+	function("momentsAVX2", rowSignature)
 	s, b, z := pointer("s"), pointer("b"), pointer("z")
-	at, k := newPoint2(pointer("at")), newExp2(pointer("k"))
+	at := newRow2(pointer("at"), newExp2(pointer("k")))
 	loop(func() {
 		for lane := 0; lane < lanes; lane += 8 {
-			d := at.distances8(z, lane)
-			e := k.exp(d, at.scale)
-			for g := range e {
-				addRow2(s, lane+4*g, e[g], d[g], moments)
+			d, t, q := at.powers(Mem{Base: z, Disp: 4 * lane})
+			for g := range d {
+				VSUBPD(at.ref, d[g], d[g])
+				addRow2(s, lane+4*g, t[g], q[g], d[g])
 			}
 			above2(b, maxP, z, lane)
 		}
@@ -182,29 +170,24 @@ func row2(name string, moments bool) {
 	end()
 }
 
-func logSum2()  { row2("logSumAVX2", false) }
-func moments2() { row2("momentsAVX2", true) }
-
-func (p point2) distances8(z Register, lane int) [2]VecVirtual {
-	return [2]VecVirtual{p.distances(Mem{Base: z, Disp: 4 * lane}), p.distances(Mem{Base: z, Disp: 4*lane + 16})}
-}
-
 func pair2() {
 	function("pairAVX2", pairSignature)
 	s, b, z, zq := pointer("s"), pointer("b"), pointer("z"), pointer("zq")
-	at, atQ, k := newPoint2(pointer("at")), newPoint2(pointer("atQ")), newExp2(pointer("k"))
+	k := newExp2(pointer("k"))
+	at, atQ := newRow2(pointer("at"), k), newRow2(pointer("atQ"), k)
 	loop(func() {
 		for lane := 0; lane < lanes; lane += 8 {
-			d := at.distances8(z, lane)
-			p := k.exp(d, at.scale)
+			d, t, p := at.powers(Mem{Base: z, Disp: 4 * lane})
 			for g := range p {
-				addRow2(s, lane+4*g, p[g], d[g], true)
+				VSUBPD(at.ref, d[g], d[g])
+				addRow2(s, lane+4*g, t[g], p[g], d[g])
 			}
-			dq := atQ.distances8(zq, lane)
-			q := k.exp(dq, at.scale)
+			dq, t, q := atQ.powers(Mem{Base: zq, Disp: 4 * lane})
 			for g := range q {
+				VSUBPD(atQ.ref, dq[g], dq[g])
 				VSUBPD(dq[g], d[g], d[g])
-				add(s, sumQ, lane+4*g, func(sum VecVirtual) { VADDPD(q[g], sum, sum) })
+				add(s, sumQ, lane+4*g, func(sum VecVirtual) { VFMADD231PD(t[g], q[g], sum) })
+				VMULPD(t[g], q[g], q[g])
 				add(s, sumEDiff, lane+4*g, func(sum VecVirtual) { VFMADD231PD(d[g], p[g], sum) })
 				add(s, sumQDiff, lane+4*g, func(sum VecVirtual) { VFNMADD231PD(d[g], q[g], sum) })
 			}
