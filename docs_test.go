@@ -156,3 +156,68 @@ func TestImports(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotZero(t, found)
 }
+
+// TestNamableTypes looks for internal types in the exported declarations of the public packages,
+// nested modules included: an importer could not name them.
+func TestNamableTypes(t *testing.T) {
+	found := 0
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		switch base := d.Name(); {
+		case d.IsDir() && (base == "internal" || base == "testdata" || base == "examples" || strings.HasPrefix(base, ".") && name != "."):
+			return fs.SkipDir
+		case path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		internal := map[string]bool{}
+		for _, spec := range file.Imports {
+			if p := strings.Trim(spec.Path.Value, `"`); slices.Contains(strings.Split(p, "/"), "internal") {
+				local := path.Base(p)
+				if spec.Name != nil {
+					local = spec.Name.Name
+				}
+				internal[local] = true
+			}
+		}
+		ast.FileExports(file) // leaves what is exported, and what functions do
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.BlockStmt:
+				return false
+			case *ast.FuncDecl:
+				found++
+				return n.Recv == nil || ast.IsExported(receiver(n.Recv.List[0].Type))
+			case *ast.SelectorExpr:
+				if p, ok := n.X.(*ast.Ident); ok {
+					assert.False(t, internal[p.Name], "%s: %s.%s is internal", fset.Position(n.Pos()), p.Name, n.Sel.Name)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	require.NoError(t, err)
+	assert.NotZero(t, found)
+}
+
+// receiver returns the name of a receiver's type.
+func receiver(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiver(e.X)
+	case *ast.IndexExpr:
+		return receiver(e.X)
+	case *ast.IndexListExpr:
+		return receiver(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
+}

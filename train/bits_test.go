@@ -129,7 +129,7 @@ func TestGoldenRun(t *testing.T) {
 	require.Len(t, got.History, len(want.History))
 	for i, e := range want.History {
 		require.Equal(t, e.Step, got.History[i].Step)
-		near(float64(e.Values["eval/kl"]), float64(got.History[i].Values["eval/kl"]), fmt.Sprintf("KL at step %d", e.Step))
+		near(e.Values["eval/kl"], got.History[i].Values["eval/kl"], fmt.Sprintf("KL at step %d", e.Step))
 	}
 	require.Len(t, want.Metrics, 20+6)
 	require.Len(t, got.Metrics, len(want.Metrics))

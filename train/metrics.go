@@ -114,10 +114,39 @@ func (m *Metrics) appendJSON(b []byte) []byte {
 	return b
 }
 
-// Evaluation is what the evaluation hook reported.
+// Evaluation is what the evaluation hook reported. In JSON it is an object of both fields, in
+// which numbers that JSON lacks are the strings "Infinity", "-Infinity" and "NaN".
 type Evaluation struct {
 	Step   int // number of updates so far
+	Values map[string]float64
+}
+
+// evaluationJSON is an Evaluation on the way.
+type evaluationJSON struct {
+	Step   int
 	Values map[string]jsonnum.Float
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (e Evaluation) MarshalJSON() ([]byte, error) {
+	j := evaluationJSON{Step: e.Step, Values: make(map[string]jsonnum.Float, len(e.Values))}
+	for k, v := range e.Values {
+		j.Values[k] = jsonnum.Float(v)
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *Evaluation) UnmarshalJSON(b []byte) error {
+	var j evaluationJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*e = Evaluation{Step: j.Step, Values: make(map[string]float64, len(j.Values))}
+	for k, v := range j.Values {
+		e.Values[k] = float64(v)
+	}
+	return nil
 }
 
 // History is the list of a run's evaluations, in order of steps.
@@ -129,5 +158,5 @@ func (h History) Last(name string) (float64, bool) {
 		return 0, false
 	}
 	v, ok := h[len(h)-1].Values[name]
-	return float64(v), ok
+	return v, ok
 }

@@ -80,8 +80,8 @@ func TestMetricsJSON(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	h := train.History{
-		{Step: 0, Values: map[string]jsonnum.Float{"a": 1}},
-		{Step: 5, Values: map[string]jsonnum.Float{"a": 2, "b": jsonnum.Float(math.Inf(1))}},
+		{Step: 0, Values: map[string]float64{"a": 1}},
+		{Step: 5, Values: map[string]float64{"a": 2, "b": math.Inf(1)}},
 	}
 	v, ok := h.Last("a")
 	assert.Equal(t, 2.0, v)
@@ -92,6 +92,7 @@ func TestHistory(t *testing.T) {
 	assert.False(t, ok)
 	text, err := json.Marshal(h)
 	require.NoError(t, err)
+	assert.Equal(t, `[{"Step":0,"Values":{"a":1}},{"Step":5,"Values":{"a":2,"b":"Infinity"}}]`, string(text))
 	var back train.History
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, h, back)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/prefgrad/prefgrad/internal/jsonnum"
 	"github.com/prefgrad/prefgrad/policy"
 )
 
@@ -154,9 +153,9 @@ func (s *run[X, Y]) evaluate(ctx context.Context) error {
 	if err := s.Eval(ctx, s.step, &m); err != nil {
 		return err
 	}
-	e := Evaluation{Step: s.step, Values: map[string]jsonnum.Float{}}
+	e := Evaluation{Step: s.step, Values: map[string]float64{}}
 	for k, v := range m.All() {
-		e.Values[k] = jsonnum.Float(v)
+		e.Values[k] = v
 	}
 	if err := s.log.write(s.step, &m); err != nil {
 		return err

@@ -172,7 +172,7 @@ func summarise(method string, exact bool, runs []linearRun) linear {
 	change := func(name string) *report.Stat {
 		values := make([]float64, len(histories))
 		for i, h := range histories {
-			values[i] = float64(h[len(h)-1].Values[name] - h[0].Values[name])
+			values[i] = h[len(h)-1].Values[name] - h[0].Values[name]
 		}
 		return report.NewStat(values, nil)
 	}

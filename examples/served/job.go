@@ -56,7 +56,7 @@ func newJob(ctx context.Context, c *config, prompts []dataset.PromptOnly, stderr
 			return nil, fmt.Errorf("%s: %w", m.from, err)
 		}
 		r := s.Report()
-		fmt.Fprintf(stderr, "  %s, %s, protocol %v; scores agree with draws within %.2g nats per token\n", r.Server, r.Model, r.Protocol, float64(r.MeanNoise))
+		fmt.Fprintf(stderr, "  %s, %s, protocol %v; scores agree with draws within %.2g nats per token\n", r.Server, r.Model, r.Protocol, r.MeanNoise)
 		*m.to = model{s, m.e, m.from}
 	}
 	return j, nil

@@ -44,7 +44,7 @@ const fingerprintFloor = 1e-3
 // bindCache claims a new cache for the model, or compares the fingerprints.
 func (m *Model) bindCache() error {
 	cache := m.client.Cache
-	have := fingerprint{Name: m.report.Name, Within: max(fingerprintFloor, 4*float64(m.report.MeanNoise))}
+	have := fingerprint{Name: m.report.Name, Within: max(fingerprintFloor, 4*m.report.MeanNoise)}
 	for _, v := range m.report.Fixed {
 		have.Probe = append(have.Probe, jsonnum.Float(v))
 	}

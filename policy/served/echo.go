@@ -75,7 +75,8 @@ func (e *echo) echo(ctx context.Context, text string) (*echoed, error) {
 			return nil, shapef("max_tokens 0 generated a token")
 		case n == 0 || generated == 0 && more == "":
 			return &echoed{pieces, values}, nil
-		case more != "" && last >= 0 && pieces[last] == more:
+		case more != "" && last >= 0 && pieces[last] == more, // or part of a character:
+			more != "" && last >= 0 && pieces[last] == "" && strings.Join(pieces, "") == text:
 			return &echoed{pieces[:last], values[:last]}, nil
 		case more != "" && strings.Join(pieces, "") == text:
 			return nil, errShift

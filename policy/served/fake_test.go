@@ -32,7 +32,7 @@ type fake struct {
 	strict      bool    // unknown fields are refused
 	listEOS     bool    // a sampled </s> is among the tokens listed
 	maxTop      int     // the longest list of likeliest tokens
-	mix         bool    // the reply to every third seed goes on from another text
+	mix         uint64  // the reply to this seed goes on from another text; 0: none
 	wobble      bool    // another reply each time, whatever the seed
 	duplicate   bool    // every choice comes twice
 	bias        bool    // logit_bias is ignored
@@ -158,7 +158,7 @@ func (f *fake) row(last int32, temperature float64) row {
 // under the distribution drawn from.
 func (f *fake) sample(ids []int32, n int, temperature float64, seed uint64) (reply []int32, raw, drawn []float64) {
 	// Nothing may depend on the order in which requests arrive: they are under way at once.
-	mixed := f.mix && seed%3 == 0
+	mixed := f.mix != 0 && seed == f.mix
 	if f.wobble {
 		f.mu.Lock()
 		f.drawn[seed]++

@@ -79,7 +79,7 @@ func TestLLMProbe(t *testing.T) {
 	assert.Equal(t, 49152, r.Vocab)
 	assert.Equal(t, "<|im_end|>", r.EOS)
 	assert.True(t, r.Seeds)
-	assert.Less(t, float64(r.MaxNoise), 1e-2)
+	assert.Less(t, r.MaxNoise, 1e-2)
 }
 
 // TestLLMScoresItsSamples: scored by bias, by grammar and as text, samples have the
@@ -279,7 +279,7 @@ func TestLLMEcho(t *testing.T) {
 	t.Logf("probe in %v: %+v", time.Since(begin).Round(time.Second), r)
 	assert.Equal(t, Echo, r.Protocol)
 	assert.Equal(t, "unlimited", r.ZeroTokens)
-	assert.Less(t, float64(r.MeanNoise), 0.1)
+	assert.Less(t, r.MeanNoise, 0.1)
 
 	other := openLLM(t, Config{URL: native, SkipProbe: true, Protocol: LlamaCPP, BOS: "<|im_start|>"})
 	x := Prompt{Text: llmPrompt[len("<|im_start|>"):]}

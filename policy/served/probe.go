@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/prefgrad/prefgrad/internal/jsonnum"
 )
 
 // Report is what [Open] has found out about a server.
@@ -33,8 +31,8 @@ type Report struct {
 	// MeanNoise and MaxNoise are differences between the log-probabilities of sampled
 	// tokens and of the same tokens scored, in nats: servers compute them in batches of
 	// different shapes.
-	MeanNoise jsonnum.Float `json:"mean_noise"`
-	MaxNoise  jsonnum.Float `json:"max_noise"`
+	MeanNoise float64 `json:"mean_noise"`
+	MaxNoise  float64 `json:"max_noise"`
 	// Compared is the number of tokens behind these, Drawn that behind the check that
 	// nothing truncates the distribution.
 	Compared int `json:"compared"`
@@ -59,7 +57,8 @@ func (e *ProbeError) Unwrap() error { return e.Err }
 //
 // It draws a dozen short replies and compares: the log-probability of each sampled token
 // with that of the same token scored (echo that is ignored or shifted by a token, scores
-// at another temperature, a tokeniser at odds with itself); the sampled tokens with the
+// at another temperature, a tokeniser at odds with itself, prompts that are mixed up), over
+// LlamaCPP of the first tokens of most replies; the sampled tokens with the
 // distributions that the server reports (top-k, min-p, top-p or a temperature that stay on
 // although they are switched off); the draws with each other (a temperature or seed that
 // is ignored). A correct server is refused with a probability below 1e-4. On some 350
@@ -105,14 +104,17 @@ func (m *Model) connect(ctx context.Context) error {
 }
 
 const (
-	probeDraws   = 12
-	probeTokens  = 32
-	probeCompare = 4 // draws whose tokens are scored again
-	fixedPrompt  = "The quick brown"
-	fixedReply   = " fox jumps over the lazy dog."
+	probeDraws  = 12
+	probeTokens = 32
+	probeWhole  = 4 // draws of which all tokens are scored again, where each token is a request;
+	probeBegin  = 8 // of the others as many as this
+	fixedPrompt = "The quick brown"
+	fixedReply  = " fox jumps over the lazy dog."
 )
 
-// probePrompt alternates, so that a server which mixes up what it works on at once shows.
+// probePrompt alternates, so that a server which mixes up what it works on at once shows: the
+// numbers of a draw are then those of another prompt. Any draw can be the one, so all of them
+// are scored again.
 func probePrompt(i int) Prompt {
 	return Prompt{Text: [...]string{"A list of words, picked at random:\n", "The next message in the thread:"}[i%2]}
 }
@@ -183,44 +185,45 @@ func (m *Model) checkVariation(draws []drawn) error {
 }
 
 // checkAgreement compares log-probabilities of sampled tokens with those of the same tokens
-// scored.
+// scored, for all draws. These are scored at once, as a caller would.
 func (m *Model) checkAgreement(ctx context.Context, draws []drawn) error {
+	scored := make([]*echoed, probeDraws) // nil: other tokens
+	err := m.each(ctx, probeDraws, func(i int) (err error) {
+		scored[i], err = m.rescore(ctx, i, &draws[i])
+		if errors.Is(err, errOtherTokens) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return &ProbeError{"agreement", reason(err)}
+	}
 	var diff []float64
 	compared, shifted, worst := 0, 0.0, 0.0
-	for i, d := range draws[:probeDraws] {
-		if compared == probeCompare {
-			break
-		}
-		var scored *echoed
-		err := m.single(ctx, func() (err error) {
-			scored, err = m.rescore(ctx, probePrompt(i), &d)
-			return err
-		})
-		switch {
-		case errors.Is(err, errOtherTokens):
+	for i, again := range scored {
+		if again == nil {
 			continue
-		case err != nil:
-			return &ProbeError{"agreement", err}
 		}
+		tokens := draws[i].Score.Tokens
 		compared++
 		before := len(diff)
-		for t, v := range d.Score.Tokens[:len(scored.values)] {
-			if scored.values[t] == nil {
+		for t, v := range tokens[:len(again.values)] {
+			if again.values[t] == nil {
 				return &ProbeError{"agreement", fmt.Errorf("token %d: %w", t, ErrNull)}
 			}
 			if !math.IsNaN(v) {
-				diff = append(diff, math.Abs(v-*scored.values[t]))
+				diff = append(diff, math.Abs(v-*again.values[t]))
 			}
 		}
 		if own := diff[before:]; len(own) > 0 {
 			worst = max(worst, sum(own)/float64(len(own)))
 		}
-		shifted += shift(d.Score.Tokens, scored.values)
+		shifted += shift(tokens, again.values)
 	}
 	if len(diff) == 0 {
 		return &ProbeError{"agreement", errors.New("no sampled text has the same tokens when it is scored")}
 	}
-	m.report.MeanNoise, m.report.MaxNoise = jsonnum.Float(sum(diff)/float64(len(diff))), jsonnum.Float(slices.Max(diff))
+	m.report.MeanNoise, m.report.MaxNoise = sum(diff)/float64(len(diff)), slices.Max(diff)
 	m.report.Compared = len(diff)
 	if worst <= m.client.Tolerance {
 		return nil
@@ -235,9 +238,9 @@ func (m *Model) checkAgreement(ctx context.Context, draws []drawn) error {
 // errOtherTokens: a sampled text need not be cut into the tokens that it was sampled as.
 var errOtherTokens = errors.New("other tokens")
 
-// rescore scores the tokens of a draw, or a few of them where each is expensive.
-func (m *Model) rescore(ctx context.Context, x Prompt, d *drawn) (*echoed, error) {
-	y := d.Reply
+// rescore scores the tokens of draw i, or a few of them where each is expensive.
+func (m *Model) rescore(ctx context.Context, i int, d *drawn) (*echoed, error) {
+	x, y := probePrompt(i), d.Reply
 	if e, ok := m.backend.(*echo); ok {
 		y.End = 0 // its end-of-sequence token may itself come from scoring
 		if strings.ContainsRune(y.Text, utf8.RuneError) || y.Text == "" {
@@ -256,8 +259,11 @@ func (m *Model) rescore(ctx context.Context, x Prompt, d *drawn) (*echoed, error
 		}
 		return &echoed{pieces, full.values[begin:]}, nil
 	}
-	if m.client.Temperature != 1 {
+	switch _, perToken := m.backend.(*llamaCPP); {
+	case m.client.Temperature != 1:
 		y.IDs = y.IDs[:min(4, len(y.IDs))]
+	case perToken && i >= probeWhole:
+		y.IDs = y.IDs[:min(probeBegin, len(y.IDs))]
 	}
 	s, err := m.backend.score(ctx, x, y)
 	if err != nil {

@@ -37,8 +37,8 @@ func TestProbeAccepts(t *testing.T) {
 			assert.Equal(t, "</s>", r.EOS)
 			assert.Equal(t, p != Echo, r.IDs)
 			assert.True(t, r.Seeds)
-			assert.InDelta(t, 0.005, float64(r.MeanNoise), 0.002, "the noise put in, uniform within 0.01 of 0")
-			assert.LessOrEqual(t, float64(r.MaxNoise), 0.01)
+			assert.InDelta(t, 0.005, r.MeanNoise, 0.002, "the noise put in, uniform within 0.01 of 0")
+			assert.LessOrEqual(t, r.MaxNoise, 0.01)
 			assert.Greater(t, r.Drawn, 250)
 			assert.GreaterOrEqual(t, r.Compared, 20)
 			assert.NotEmpty(t, r.Fixed)
@@ -65,7 +65,6 @@ func TestProbeRefuses(t *testing.T) {
 		{"flattened", protocols, func(f *fake) { f.sharp, f.maxTop = 1.5, 60 }, "truncation", "although it was told not to"},
 		{"greedy", protocols, func(f *fake) { f.greedy = true }, "variation", "temperature or the seed is ignored"},
 		{"noise beyond tolerance", protocols, func(f *fake) { f.noise = 2 }, "agreement", "Config.Tolerance"},
-		{"prompts mixed up", protocols, func(f *fake) { f.mix = true }, "agreement", "mixes up"},
 		{"forced token ignored", []Protocol{LlamaCPP}, func(f *fake) { f.bias = true }, "agreement", "logit_bias is ignored"},
 		{"null among scores", []Protocol{VLLM}, func(f *fake) { f.nullAt = 38 }, "agreement", "no log-probability"},
 	} {
@@ -79,6 +78,21 @@ func TestProbeRefuses(t *testing.T) {
 				assert.Equal(t, tc.check, probe.Check)
 				assert.ErrorContains(t, err, tc.says)
 			})
+		}
+	}
+}
+
+// TestProbeMix: a server that mixes up a single one of the draws is refused, whichever it is.
+func TestProbeMix(t *testing.T) {
+	for _, p := range protocols {
+		for seed := range uint64(probeDraws) {
+			f := newFake(p).plain()
+			f.mix = seed + 1
+			_, err := open(t, f, Config{EOS: "</s>"})
+			var probe *ProbeError
+			require.ErrorAs(t, err, &probe, "%v, draw %d", p, seed)
+			assert.Equal(t, "agreement", probe.Check)
+			assert.ErrorContains(t, err, "mixes up")
 		}
 	}
 }

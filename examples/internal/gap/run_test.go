@@ -37,8 +37,8 @@ func TestMethods(t *testing.T) {
 	for _, m := range methods.Names {
 		pi, h := runMethod(t, m, config(60))
 		require.Len(t, h, 4)
-		assert.InDelta(t, 0, float64(h[0].Values["eval/kl"]), 1e-13, m)
-		assert.InDelta(t, 0.5, float64(h[0].Values["eval/winrate"]), 1e-13, m)
+		assert.InDelta(t, 0, h[0].Values["eval/kl"], 1e-13, m)
+		assert.InDelta(t, 0.5, h[0].Values["eval/winrate"], 1e-13, m)
 		last := map[string]float64{}
 		for k := range h[0].Values {
 			v, ok := h.Last(k)

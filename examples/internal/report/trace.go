@@ -16,7 +16,7 @@ func TraceOf(seeds []train.History) []Trace {
 func Over(seeds []train.History, i int, name string) *Stat {
 	values := make([]float64, len(seeds))
 	for s, h := range seeds {
-		values[s] = float64(h[i].Values[name])
+		values[s] = h[i].Values[name]
 	}
 	return NewStat(values, nil)
 }
