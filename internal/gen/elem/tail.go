@@ -1,8 +1,6 @@
 package main
 
 import (
-	"math"
-
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -22,31 +20,28 @@ func logarithm(v isa) {
 	Pragma("noescape")
 	Doc("log" + v.Name() + " is Log for whole turns of eight elements, before one that is not regular.")
 	dst, arg := pointer("dst"), pointer("x")
-	g := group{isa: v, count: 64 / v.size()}
-	wholeTurns(func(i reg.GPVirtual) {
-		x := g.load(from(arg, i, v))
+	loops(v, func(t turn) {
+		x := t.load(t.at(arg))
 		bad := GP32()
 		XORL(bad, bad)
-		for k, small := range g.compare(x, notGreaterOrEqual, word("smallestNormal", 0x1p-1022)) {
+		for k, small := range t.compare(x, notGreaterOrEqual, constant("smallestNormal")) {
 			ORL(v.bits(small), bad)
-			ORL(v.bits(g.compare(x[k:k+1], greater, word("largest", math.MaxFloat64))[0]), bad)
+			ORL(v.bits(t.compare(x[k:k+1], greater, constant("maxFloat"))[0]), bad)
 		}
 		TESTL(bad, bad)
-		JNE(LabelRef("done"))
-		n := g.each(func(k int) reg.VecVirtual {
+		JNE(LabelRef(t.done))
+		n := t.each(func(k int) reg.VecVirtual {
 			r := v.reg()
 			VPSRLQ(Imm(52), x[k], r)
 			return r
 		})
-		n = g.sub(g.or(n, word("integer", 0x1p52)), word("integerAndBias", 0x1p52+1023))
-		e := g.or(g.binary(op(VANDPD), x, mask("mantissa", 1<<52-1)), constant("one"))
-		l := log1p(g, g.sub(e, constant("one")))
-		l = g.add(g.mul(n, word("ln2Low", math.Ln2-ln2High)), l)
-		g.store(g.add(g.mul(n, word("ln2High", ln2High)), l), from(dst, i, v))
-	})
+		n = t.sub(t.or(n, constant("integer")), constant("integerAndBias"))
+		e := t.or(t.binary(op(VANDPD), x, constant("mantissa")), constant("one"))
+		l := log1p(t.group, t.sub(e, constant("one")))
+		l = t.add(t.mul(n, constant("ln2Low")), l)
+		t.store(t.add(t.mul(n, constant("ln2High")), l), t.at(dst))
+	}, nil, 64/v.size())
 }
-
-const ln2High = 0x1.62e42fefap-1
 
 // above writes Above, a byte for each turn of eight elements.
 func above(v isa) {
@@ -57,7 +52,7 @@ func above(v isa) {
 	g := group{isa: v, count: 64 / v.size()}
 	floor := g.scalar(argument("floor"))
 	columns(func(i reg.GPVirtual) {
-		x := g.load(from(arg, i, v))
+		x := g.load(turn{index: i, group: g}.at(arg))
 		masks := g.compare(x, notLessOrEqual, floor)
 		all := v.bits(masks[0])
 		for k, m := range masks[1:] {
@@ -114,10 +109,10 @@ func logProducts(v isa) {
 		e := v.reg()
 		VPSRLQ(Imm(52), r, e)
 		VPADDQ(at, e, e)
-		VPSUBQ(mask("halfExponent", 1022), e, e)
+		VPSUBQ(constant("halfExponent"), e, e)
 		VMOVUPD(e, at)
-		VANDPD(mask("mantissa", 1<<52-1), r, r)
-		VORPD(word("half", 0.5), r, r)
+		VANDPD(constant("mantissa"), r, r)
+		VORPD(constant("half"), r, r)
 	}
 	JMP(LabelRef("block"))
 	Label("done")
@@ -132,46 +127,8 @@ func shift(v isa) {
 	Pragma("noescape")
 	Doc("shift" + v.Name() + " is Shift for whole turns of eight elements.")
 	dst, arg := pointer("dst"), pointer("x")
-	g := group{isa: v, count: 64 / v.size()}
-	a, b := g.scalar(argument("a")), g.scalar(argument("b"))
-	wholeTurns(func(i reg.GPVirtual) {
-		g.store(g.sub(g.sub(g.load(from(arg, i, v)), a), b), from(dst, i, v))
-	})
-}
-
-// from is where the vectors of a slice are from element i on.
-func from(slice Mem, i reg.GPVirtual, v isa) func(k int) Mem {
-	return func(k int) Mem { return slice.Idx(i, 8).Offset(k * v.size()) }
-}
-
-// wholeTurns runs body for i = 0, 8, … ≤ n − 8, or until it jumps to done, and returns the first i that it has not
-// done.
-func wholeTurns(body func(i reg.GPVirtual)) {
-	n, i := Load(Param("n"), GP64()), GP64()
-	XORQ(i, i)
-	SUBQ(Imm(8), n)
-	Label("turn")
-	CMPQ(i, n)
-	JGT(LabelRef("done"))
-	body(i)
-	ADDQ(Imm(8), i)
-	JMP(LabelRef("turn"))
-	Label("done")
-	VZEROUPPER()
-	Store(i, ReturnIndex(0))
-	RET()
-}
-
-// word is the memory of a number, mask that of bits, as many times as the longest vector has elements.
-func word(name string, value float64) Mem { return mask(name, math.Float64bits(value)) }
-
-func mask(name string, bits uint64) Mem {
-	name = "bits_" + name
-	if _, ok := memory[name]; !ok {
-		memory[name] = GLOBL(name, RODATA|NOPTR)
-		for i := range lanes {
-			DATA(8*i, U64(bits))
-		}
-	}
-	return memory[name]
+	a, b := spread(v, "a"), spread(v, "b")
+	simple(v, func(t turn) {
+		t.store(t.sub(t.sub(t.load(t.at(arg)), t.same(a)), t.same(b)), t.at(dst))
+	}, nil)
 }

@@ -36,27 +36,39 @@ func (t turn) prefetch(slices ...Mem) {
 // turns writes loops over whole turns of eight elements; where a vector has that many, two go together while there are
 // so many, since the operations of one must wait for each other.
 func turns(v isa, body func(t turn)) {
-	loops := []int{2}
 	if v.size() == 64 {
-		loops = []int{2, 1}
+		loops(v, body, nil, 2, 1)
+	} else {
+		loops(v, body, nil, 2)
 	}
+}
+
+// simple writes loops whose operations do not wait for each other: over four vectors at a time, and turns of eight elements.
+func simple(v isa, body func(t turn), end func()) { loops(v, body, end, 4, 64/v.size()) }
+
+// loops writes a loop for each number of vectors, after which fewer elements are left, and what is to be done at the
+// end; the function returns the number of elements.
+func loops(v isa, body func(t turn), end func(), counts ...int) {
 	n, i := Load(Param("n"), GP64()), GP64()
 	XORQ(i, i)
-	for l, count := range loops {
+	for l, count := range counts {
 		elements := count * v.size() / 8
-		start, end := fmt.Sprint("turn", elements), "done"
-		if l+1 < len(loops) {
-			end = fmt.Sprint("after", elements)
+		start, after := fmt.Sprint("turn", elements), "done"
+		if l+1 < len(counts) {
+			after = fmt.Sprint("after", elements)
 		}
 		Label(start)
 		last := GP64()
 		LEAQ(Mem{Base: i, Disp: elements}, last)
 		CMPQ(last, n)
-		JGT(LabelRef(end))
+		JGT(LabelRef(after))
 		body(turn{i, group{v, count}, "done"})
 		ADDQ(Imm(uint64(elements)), i)
 		JMP(LabelRef(start))
-		Label(end)
+		Label(after)
+	}
+	if end != nil {
+		end()
 	}
 	VZEROUPPER()
 	Store(i, ReturnIndex(0))

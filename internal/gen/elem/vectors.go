@@ -115,6 +115,18 @@ func (g group) store(v vectors, at func(k int) Mem) {
 	}
 }
 
+// spread fills a vector with an argument.
+func spread(v isa, name string) reg.VecVirtual {
+	r := v.reg()
+	VBROADCASTSD(argument(name), r)
+	return r
+}
+
+// same is vectors that are all r.
+func (g group) same(r reg.VecVirtual) vectors {
+	return g.each(func(int) reg.VecVirtual { return r })
+}
+
 // scalar fills vectors with a number from memory, whole with a constant.
 func (g group) scalar(m Mem) vectors {
 	r := g.reg()
