@@ -70,6 +70,41 @@ func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon floa
 //go:noescape
 func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
 
+// subAVX2 is Sub for whole turns of eight elements.
+//
+//go:noescape
+func subAVX2(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
+// powersAVX2 is Powers for whole turns of eight elements.
+//
+//go:noescape
+func powersAVX2(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+
+// placeAVX2 is Place for whole turns of eight elements.
+//
+//go:noescape
+func placeAVX2(entry *int, over *float64, x *float64, n int, grid *float64) int
+
+// groups1AVX2 is Groups for groups of 1 and whole turns of eight elements.
+//
+//go:noescape
+func groups1AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups2AVX2 is Groups for groups of 2 and whole turns of eight elements.
+//
+//go:noescape
+func groups2AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups4AVX2 is Groups for groups of 4 and whole turns of eight elements.
+//
+//go:noescape
+func groups4AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups8AVX2 is Groups for groups of 8 and whole turns of eight elements.
+//
+//go:noescape
+func groups8AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
 // dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
@@ -135,3 +170,43 @@ func regularAVX512(value *float64, slope *float64, z *float64, n int, epsilon fl
 //
 //go:noescape
 func logRatiosAVX512(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
+
+// subAVX512 is Sub for whole turns of eight elements.
+//
+//go:noescape
+func subAVX512(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
+// powersAVX512 is Powers for whole turns of eight elements.
+//
+//go:noescape
+func powersAVX512(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+
+// placeAVX512 is Place for whole turns of eight elements.
+//
+//go:noescape
+func placeAVX512(entry *int, over *float64, x *float64, n int, grid *float64) int
+
+// groups1AVX512 is Groups for groups of 1 and whole turns of eight elements.
+//
+//go:noescape
+func groups1AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups2AVX512 is Groups for groups of 2 and whole turns of eight elements.
+//
+//go:noescape
+func groups2AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups4AVX512 is Groups for groups of 4 and whole turns of eight elements.
+//
+//go:noescape
+func groups4AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups8AVX512 is Groups for groups of 8 and whole turns of eight elements.
+//
+//go:noescape
+func groups8AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// scatterAVX2 is Scatter for whole turns of four elements.
+//
+//go:noescape
+func scatterAVX2(table *float64, entry *int, w *float64, n int) int

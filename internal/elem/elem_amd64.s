@@ -1344,6 +1344,469 @@ done:
 	MOVQ R10, ret+96(FP)
 	RET
 
+// func subAVX2(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+// Requires: AVX
+TEXT ·subAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	MOVQ    lo+32(FP), BX
+	VMOVUPD (BX), Y0
+	VMOVUPD 32(BX), Y1
+	MOVQ    hi+40(FP), BX
+	VMOVUPD (BX), Y2
+	VMOVUPD 32(BX), Y3
+	MOVQ    sum+48(FP), BX
+	VMOVUPD (BX), Y4
+	VMOVUPD 32(BX), Y5
+	MOVQ    n+24(FP), BX
+	SUBQ    $0x08, BX
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGT     done
+
+turn:
+	VMOVUPD (CX)(SI*8), Y6
+	VMOVUPD 32(CX)(SI*8), Y7
+	VSUBPD  (DX)(SI*8), Y6, Y6
+	VSUBPD  32(DX)(SI*8), Y7, Y7
+	VMOVUPD Y6, (AX)(SI*8)
+	VMOVUPD Y7, 32(AX)(SI*8)
+	VMINPD  Y0, Y6, Y0
+	VMAXPD  Y2, Y6, Y2
+	VADDPD  Y6, Y4, Y4
+	VMINPD  Y1, Y7, Y1
+	VMAXPD  Y3, Y7, Y3
+	VADDPD  Y7, Y5, Y5
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     turn
+
+done:
+	MOVQ    lo+32(FP), AX
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	MOVQ    hi+40(FP), AX
+	VMOVUPD Y2, (AX)
+	VMOVUPD Y3, 32(AX)
+	MOVQ    sum+48(FP), AX
+	VMOVUPD Y4, (AX)
+	VMOVUPD Y5, 32(AX)
+	VZEROUPPER
+	MOVQ    SI, ret+56(FP)
+	RET
+
+// func powersAVX2(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·powersAVX2(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), AX
+	MOVQ sums+32(FP), CX
+	MOVQ n+8(FP), DX
+	SUBQ $0x08, DX
+	XORQ BX, BX
+	CMPQ BX, DX
+	JGT  done
+
+turn:
+	VMOVUPD      (AX)(BX*8), Y0
+	VMOVUPD      32(AX)(BX*8), Y1
+	VBROADCASTSD a+16(FP), Y2
+	VBROADCASTSD b+24(FP), Y3
+	VMOVAPD      Y0, Y0
+	VFMSUB213PD  Y3, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMSUB213PD  Y3, Y2, Y1
+	VMAXPD       const_minusFar<>+0(SB), Y0, Y2
+	VMAXPD       const_minusFar<>+0(SB), Y1, Y3
+	VMULPD       const_log2E<>+0(SB), Y2, Y4
+	VMULPD       const_log2E<>+0(SB), Y3, Y5
+	VADDPD       const_round<>+0(SB), Y4, Y4
+	VADDPD       const_round<>+0(SB), Y5, Y5
+	VSUBPD       const_round<>+0(SB), Y4, Y6
+	VSUBPD       const_round<>+0(SB), Y5, Y7
+	VMULPD       const_ln2Hi<>+0(SB), Y6, Y8
+	VMULPD       const_ln2Hi<>+0(SB), Y7, Y9
+	VSUBPD       Y8, Y2, Y2
+	VSUBPD       Y9, Y3, Y3
+	VMULPD       const_ln2Lo<>+0(SB), Y6, Y6
+	VMULPD       const_ln2Lo<>+0(SB), Y7, Y7
+	VSUBPD       Y6, Y2, Y2
+	VSUBPD       Y7, Y3, Y3
+	VMULPD       Y2, Y2, Y6
+	VMULPD       Y3, Y3, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       const_exp9<>+0(SB), Y2, Y10
+	VMULPD       const_exp9<>+0(SB), Y3, Y11
+	VADDPD       const_exp8<>+0(SB), Y10, Y10
+	VADDPD       const_exp8<>+0(SB), Y11, Y11
+	VMULPD       Y8, Y10, Y10
+	VMULPD       Y9, Y11, Y11
+	VMULPD       const_exp5<>+0(SB), Y2, Y12
+	VMULPD       const_exp5<>+0(SB), Y3, Y13
+	VADDPD       const_exp4<>+0(SB), Y12, Y12
+	VADDPD       const_exp4<>+0(SB), Y13, Y13
+	VMULPD       const_exp7<>+0(SB), Y2, Y14
+	VMULPD       const_exp7<>+0(SB), Y3, Y15
+	VADDPD       const_exp6<>+0(SB), Y14, Y14
+	VADDPD       const_exp6<>+0(SB), Y15, Y15
+	VMULPD       Y6, Y14, Y14
+	VMULPD       Y7, Y15, Y15
+	VADDPD       Y12, Y14, Y12
+	VADDPD       Y13, Y15, Y13
+	VADDPD       Y12, Y10, Y10
+	VADDPD       Y13, Y11, Y11
+	VMULPD       Y8, Y10, Y8
+	VMULPD       Y9, Y11, Y9
+	VMULPD       const_exp1<>+0(SB), Y2, Y10
+	VMULPD       const_exp1<>+0(SB), Y3, Y11
+	VADDPD       const_exp0<>+0(SB), Y10, Y10
+	VADDPD       const_exp0<>+0(SB), Y11, Y11
+	VMULPD       const_exp3<>+0(SB), Y2, Y12
+	VMULPD       const_exp3<>+0(SB), Y3, Y13
+	VADDPD       const_exp2<>+0(SB), Y12, Y12
+	VADDPD       const_exp2<>+0(SB), Y13, Y13
+	VMULPD       Y6, Y12, Y12
+	VMULPD       Y7, Y13, Y13
+	VADDPD       Y10, Y12, Y10
+	VADDPD       Y11, Y13, Y11
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y11, Y9, Y9
+	VMULPD       Y6, Y8, Y6
+	VMULPD       Y7, Y9, Y7
+	VADDPD       Y2, Y6, Y2
+	VADDPD       Y3, Y7, Y3
+	VADDPD       const_one<>+0(SB), Y2, Y2
+	VADDPD       const_one<>+0(SB), Y3, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       Y4, Y2, Y2
+	VPADDQ       Y5, Y3, Y3
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y0, Y0
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y1, Y1
+	VMOVUPD      const_zero<>+0(SB), Y4
+	VBLENDVPD    Y0, Y2, Y4, Y0
+	VBLENDVPD    Y1, Y3, Y4, Y1
+	VADDPD       (CX), Y0, Y2
+	VMOVUPD      Y2, (CX)
+	VADDPD       32(CX), Y1, Y2
+	VMOVUPD      Y2, 32(CX)
+	VMULPD       Y0, Y0, Y0
+	VMULPD       Y1, Y1, Y1
+	VADDPD       64(CX), Y0, Y2
+	VMOVUPD      Y2, 64(CX)
+	VADDPD       96(CX), Y1, Y2
+	VMOVUPD      Y2, 96(CX)
+	VMULPD       Y0, Y0, Y0
+	VMULPD       Y1, Y1, Y1
+	VADDPD       128(CX), Y0, Y0
+	VMOVUPD      Y0, 128(CX)
+	VADDPD       160(CX), Y1, Y0
+	VMOVUPD      Y0, 160(CX)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          turn
+
+done:
+	VZEROUPPER
+	MOVQ BX, ret+40(FP)
+	RET
+
+// func placeAVX2(entry *int, over *float64, x *float64, n int, grid *float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·placeAVX2(SB), NOSPLIT, $0-48
+	MOVQ entry+0(FP), AX
+	MOVQ over+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ grid+32(FP), BX
+	MOVQ n+24(FP), SI
+	SUBQ $0x08, SI
+	XORQ DI, DI
+	CMPQ DI, SI
+	JGT  done
+
+turn:
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	VBROADCASTSD 16(BX), Y2
+	VBROADCASTSD 24(BX), Y3
+	VBROADCASTSD 32(BX), Y4
+	VBROADCASTSD 40(BX), Y5
+	VBROADCASTSD 48(BX), Y6
+	VMOVUPD      (DX)(DI*8), Y7
+	VMAXPD       Y0, Y7, Y8
+	VMINPD       Y1, Y8, Y1
+	VSUBPD       Y0, Y1, Y8
+	VMOVAPD      Y8, Y8
+	VFMSUB213PD  Y4, Y3, Y8
+	VROUNDPD     $0x09, Y8, Y3
+	VADDPD       const_one<>+0(SB), Y3, Y4
+	VMULPD       Y6, Y4, Y8
+	VMOVAPD      Y8, Y9
+	VFNMADD213PD Y4, Y5, Y9
+	VMOVAPD      Y9, Y9
+	VFMADD213PD  Y8, Y6, Y9
+	VMULPD       Y2, Y9, Y8
+	VADDPD       Y0, Y8, Y8
+	VCMPPD       $0x1d, Y8, Y1, Y1
+	VMULPD       Y6, Y3, Y9
+	VMOVAPD      Y9, Y10
+	VFNMADD213PD Y3, Y5, Y10
+	VMOVAPD      Y10, Y3
+	VFMADD213PD  Y9, Y6, Y3
+	VMULPD       Y2, Y3, Y2
+	VADDPD       Y0, Y2, Y2
+	VBLENDVPD    Y1, Y8, Y2, Y2
+	VSUBPD       Y2, Y7, Y2
+	VMOVUPD      Y2, (CX)(DI*8)
+	VMOVUPD      const_one<>+0(SB), Y2
+	VMOVUPD      const_zero<>+0(SB), Y3
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VADDPD       Y1, Y4, Y1
+	VCMPPD       $0x11, Y0, Y7, Y0
+	VMOVUPD      const_zero<>+0(SB), Y2
+	VBLENDVPD    Y0, Y2, Y1, Y0
+	VCVTTPD2DQY  Y0, X0
+	VPMOVSXDQ    X0, Y0
+	VMOVDQU      Y0, (AX)(DI*8)
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	VBROADCASTSD 16(BX), Y2
+	VBROADCASTSD 24(BX), Y3
+	VBROADCASTSD 32(BX), Y4
+	VBROADCASTSD 40(BX), Y5
+	VBROADCASTSD 48(BX), Y6
+	VMOVUPD      32(DX)(DI*8), Y7
+	VMAXPD       Y0, Y7, Y8
+	VMINPD       Y1, Y8, Y1
+	VSUBPD       Y0, Y1, Y8
+	VMOVAPD      Y8, Y8
+	VFMSUB213PD  Y4, Y3, Y8
+	VROUNDPD     $0x09, Y8, Y3
+	VADDPD       const_one<>+0(SB), Y3, Y4
+	VMULPD       Y6, Y4, Y8
+	VMOVAPD      Y8, Y9
+	VFNMADD213PD Y4, Y5, Y9
+	VMOVAPD      Y9, Y9
+	VFMADD213PD  Y8, Y6, Y9
+	VMULPD       Y2, Y9, Y8
+	VADDPD       Y0, Y8, Y8
+	VCMPPD       $0x1d, Y8, Y1, Y1
+	VMULPD       Y6, Y3, Y9
+	VMOVAPD      Y9, Y10
+	VFNMADD213PD Y3, Y5, Y10
+	VMOVAPD      Y10, Y3
+	VFMADD213PD  Y9, Y6, Y3
+	VMULPD       Y2, Y3, Y2
+	VADDPD       Y0, Y2, Y2
+	VBLENDVPD    Y1, Y8, Y2, Y2
+	VSUBPD       Y2, Y7, Y2
+	VMOVUPD      Y2, 32(CX)(DI*8)
+	VMOVUPD      const_one<>+0(SB), Y2
+	VMOVUPD      const_zero<>+0(SB), Y3
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VADDPD       Y1, Y4, Y1
+	VCMPPD       $0x11, Y0, Y7, Y0
+	VMOVUPD      const_zero<>+0(SB), Y2
+	VBLENDVPD    Y0, Y2, Y1, Y0
+	VCVTTPD2DQY  Y0, X0
+	VPMOVSXDQ    X0, Y0
+	VMOVDQU      Y0, 32(AX)(DI*8)
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JLE          turn
+
+done:
+	VZEROUPPER
+	MOVQ DI, ret+40(FP)
+	RET
+
+// func groups1AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, FMA3
+TEXT ·groups1AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Y5
+	VMOVUPD     32(AX)(DX*8), Y6
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y0, Y6, Y6
+	VADDPD      Y5, Y1, Y1
+	VFMADD231PD Y5, Y5, Y3
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y4
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y1, (AX)
+	VMOVUPD Y2, 32(AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y3, 64(AX)
+	VMOVUPD Y4, 96(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
+// func groups2AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, FMA3
+TEXT ·groups2AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Y5
+	VMOVUPD     32(AX)(DX*8), Y6
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y0, Y6, Y6
+	VSHUFPD     $0x55, Y5, Y5, Y7
+	VSHUFPD     $0x55, Y6, Y6, Y8
+	VADDPD      Y7, Y5, Y5
+	VADDPD      Y8, Y6, Y6
+	VADDPD      Y5, Y1, Y1
+	VFMADD231PD Y5, Y5, Y3
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y4
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y1, (AX)
+	VMOVUPD Y2, 32(AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y3, 64(AX)
+	VMOVUPD Y4, 96(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
+// func groups4AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·groups4AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Y5
+	VMOVUPD     32(AX)(DX*8), Y6
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y0, Y6, Y6
+	VSHUFPD     $0x55, Y5, Y5, Y7
+	VSHUFPD     $0x55, Y6, Y6, Y8
+	VADDPD      Y7, Y5, Y5
+	VADDPD      Y8, Y6, Y6
+	VPERMPD     $0x4e, Y5, Y7
+	VPERMPD     $0x4e, Y6, Y8
+	VADDPD      Y7, Y5, Y5
+	VADDPD      Y8, Y6, Y6
+	VADDPD      Y5, Y1, Y1
+	VFMADD231PD Y5, Y5, Y3
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y4
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y1, (AX)
+	VMOVUPD Y2, 32(AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y3, 64(AX)
+	VMOVUPD Y4, 96(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
+// func groups8AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·groups8AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Y5
+	VMOVUPD     32(AX)(DX*8), Y6
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y0, Y6, Y6
+	VSHUFPD     $0x55, Y5, Y5, Y7
+	VSHUFPD     $0x55, Y6, Y6, Y8
+	VADDPD      Y7, Y5, Y5
+	VADDPD      Y8, Y6, Y6
+	VPERMPD     $0x4e, Y5, Y7
+	VPERMPD     $0x4e, Y6, Y8
+	VADDPD      Y7, Y5, Y5
+	VADDPD      Y8, Y6, Y6
+	VADDPD      Y6, Y5, Y7
+	VADDPD      Y5, Y6, Y5
+	VADDPD      Y7, Y1, Y1
+	VFMADD231PD Y7, Y7, Y3
+	VADDPD      Y5, Y2, Y2
+	VFMADD231PD Y5, Y5, Y4
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y1, (AX)
+	VMOVUPD Y2, 32(AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Y3, 64(AX)
+	VMOVUPD Y4, 96(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
 // func dots64AVX512(dst *[4]float64, x *float64, stride int, theta *float64, n int)
 // Requires: AVX, AVX512F
 TEXT ·dots64AVX512(SB), NOSPLIT, $0-40
@@ -2576,4 +3039,368 @@ turn8:
 done:
 	VZEROUPPER
 	MOVQ R10, ret+96(FP)
+	RET
+
+// func subAVX512(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·subAVX512(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	MOVQ    lo+32(FP), BX
+	VMOVUPD (BX), Z0
+	MOVQ    hi+40(FP), BX
+	VMOVUPD (BX), Z1
+	MOVQ    sum+48(FP), BX
+	VMOVUPD (BX), Z2
+	MOVQ    n+24(FP), BX
+	SUBQ    $0x08, BX
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGT     done
+
+turn:
+	VMOVUPD (CX)(SI*8), Z3
+	VSUBPD  (DX)(SI*8), Z3, Z3
+	VMOVUPD Z3, (AX)(SI*8)
+	VMINPD  Z0, Z3, Z0
+	VMAXPD  Z1, Z3, Z1
+	VADDPD  Z3, Z2, Z2
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     turn
+
+done:
+	MOVQ    lo+32(FP), AX
+	VMOVUPD Z0, (AX)
+	MOVQ    hi+40(FP), AX
+	VMOVUPD Z1, (AX)
+	MOVQ    sum+48(FP), AX
+	VMOVUPD Z2, (AX)
+	VZEROUPPER
+	MOVQ    SI, ret+56(FP)
+	RET
+
+// func powersAVX512(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·powersAVX512(SB), NOSPLIT, $0-48
+	MOVQ    x+0(FP), AX
+	MOVQ    sums+32(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	MOVQ    n+8(FP), DX
+	SUBQ    $0x08, DX
+	XORQ    BX, BX
+	CMPQ    BX, DX
+	JGT     done
+
+turn:
+	VMOVUPD      (AX)(BX*8), Z3
+	VBROADCASTSD a+16(FP), Z4
+	VBROADCASTSD b+24(FP), Z5
+	VMOVAPD      Z3, Z3
+	VFMSUB213PD  Z5, Z4, Z3
+	VMAXPD       const_minusFar<>+0(SB), Z3, Z4
+	VMULPD       const_log2E<>+0(SB), Z4, Z5
+	VADDPD       const_round<>+0(SB), Z5, Z5
+	VSUBPD       const_round<>+0(SB), Z5, Z7
+	VMULPD       const_ln2Hi<>+0(SB), Z7, Z8
+	VSUBPD       Z8, Z4, Z4
+	VMULPD       const_ln2Lo<>+0(SB), Z7, Z7
+	VSUBPD       Z7, Z4, Z4
+	VMULPD       Z4, Z4, Z7
+	VMULPD       Z7, Z7, Z8
+	VMULPD       const_exp9<>+0(SB), Z4, Z9
+	VADDPD       const_exp8<>+0(SB), Z9, Z9
+	VMULPD       Z8, Z9, Z9
+	VMULPD       const_exp5<>+0(SB), Z4, Z10
+	VADDPD       const_exp4<>+0(SB), Z10, Z10
+	VMULPD       const_exp7<>+0(SB), Z4, Z11
+	VADDPD       const_exp6<>+0(SB), Z11, Z11
+	VMULPD       Z7, Z11, Z11
+	VADDPD       Z10, Z11, Z10
+	VADDPD       Z10, Z9, Z9
+	VMULPD       Z8, Z9, Z8
+	VMULPD       const_exp1<>+0(SB), Z4, Z9
+	VADDPD       const_exp0<>+0(SB), Z9, Z9
+	VMULPD       const_exp3<>+0(SB), Z4, Z10
+	VADDPD       const_exp2<>+0(SB), Z10, Z10
+	VMULPD       Z7, Z10, Z10
+	VADDPD       Z9, Z10, Z9
+	VADDPD       Z9, Z8, Z8
+	VMULPD       Z7, Z8, Z7
+	VADDPD       Z4, Z7, Z4
+	VADDPD       const_one<>+0(SB), Z4, Z4
+	VPSLLQ       $0x34, Z5, Z5
+	VPADDQ       Z5, Z4, Z4
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z3, K1
+	VMOVUPD      const_zero<>+0(SB), Z3
+	VBLENDMPD    Z4, Z3, K1, Z6
+	VADDPD       Z6, Z0, Z0
+	VMULPD       Z6, Z6, Z3
+	VADDPD       Z3, Z1, Z1
+	VMULPD       Z3, Z3, Z3
+	VADDPD       Z3, Z2, Z2
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          turn
+
+done:
+	VMOVUPD Z0, (CX)
+	VMOVUPD Z1, 64(CX)
+	VMOVUPD Z2, 128(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+40(FP)
+	RET
+
+// func placeAVX512(entry *int, over *float64, x *float64, n int, grid *float64) int
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·placeAVX512(SB), NOSPLIT, $0-48
+	MOVQ         entry+0(FP), AX
+	MOVQ         over+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         grid+32(FP), BX
+	VBROADCASTSD (BX), Z0
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
+	VBROADCASTSD 24(BX), Z3
+	VBROADCASTSD 32(BX), Z4
+	VBROADCASTSD 40(BX), Z5
+	VBROADCASTSD 48(BX), Z6
+	MOVQ         n+24(FP), BX
+	SUBQ         $0x08, BX
+	XORQ         SI, SI
+	CMPQ         SI, BX
+	JGT          done
+
+turn:
+	VMOVUPD      (DX)(SI*8), Z7
+	VMAXPD       Z0, Z7, Z8
+	VMINPD       Z1, Z8, Z8
+	VSUBPD       Z0, Z8, Z12
+	VMOVAPD      Z12, Z12
+	VFMSUB213PD  Z4, Z3, Z12
+	VRNDSCALEPD  $0x09, Z12, Z12
+	VADDPD       const_one<>+0(SB), Z12, Z13
+	VMULPD       Z6, Z13, Z14
+	VMOVAPD      Z14, Z15
+	VFNMADD213PD Z13, Z5, Z15
+	VMOVAPD      Z15, Z15
+	VFMADD213PD  Z14, Z6, Z15
+	VMULPD       Z2, Z15, Z14
+	VADDPD       Z0, Z14, Z14
+	VCMPPD       $0x1d, Z14, Z8, K1
+	VMULPD       Z6, Z12, Z8
+	VMOVAPD      Z8, Z15
+	VFNMADD213PD Z12, Z5, Z15
+	VMOVAPD      Z15, Z12
+	VFMADD213PD  Z8, Z6, Z12
+	VMULPD       Z2, Z12, Z8
+	VADDPD       Z0, Z8, Z8
+	VBLENDMPD    Z14, Z8, K1, Z9
+	VSUBPD       Z9, Z7, Z8
+	VMOVUPD      Z8, (CX)(SI*8)
+	VMOVUPD      const_one<>+0(SB), Z8
+	VMOVUPD      const_zero<>+0(SB), Z12
+	VBLENDMPD    Z8, Z12, K1, Z10
+	VADDPD       Z10, Z13, Z8
+	VCMPPD       $0x11, Z0, Z7, K1
+	VMOVUPD      const_zero<>+0(SB), Z7
+	VBLENDMPD    Z7, Z8, K1, Z11
+	VCVTTPD2QQ   Z11, Z7
+	VMOVDQU64    Z7, (AX)(SI*8)
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLE          turn
+
+done:
+	VZEROUPPER
+	MOVQ SI, ret+40(FP)
+	RET
+
+// func groups1AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups1AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z1, (AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z2, 64(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
+// func groups2AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups2AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSHUFPD     $0x55, Z3, Z3, Z4
+	VADDPD      Z4, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z1, (AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z2, 64(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
+// func groups4AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups4AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSHUFPD     $0x55, Z3, Z3, Z4
+	VADDPD      Z4, Z3, Z3
+	VPERMPD     $0x4e, Z3, Z4
+	VADDPD      Z4, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z1, (AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z2, 64(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
+// func groups8AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups8AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), CX
+	SUBQ         $0x08, CX
+	XORQ         DX, DX
+	CMPQ         DX, CX
+	JGT          done
+
+turn:
+	VMOVUPD     (AX)(DX*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSHUFPD     $0x55, Z3, Z3, Z4
+	VADDPD      Z4, Z3, Z3
+	VPERMPD     $0x4e, Z3, Z4
+	VADDPD      Z4, Z3, Z3
+	VSHUFF64X2  $0x4e, Z3, Z3, Z4
+	VADDPD      Z4, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	ADDQ        $0x08, DX
+	CMPQ        DX, CX
+	JLE         turn
+
+done:
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z1, (AX)
+	MOVQ    sums+24(FP), AX
+	VMOVUPD Z2, 64(AX)
+	VZEROUPPER
+	MOVQ    DX, ret+32(FP)
+	RET
+
+// func scatterAVX2(table *float64, entry *int, w *float64, n int) int
+// Requires: AVX
+TEXT ·scatterAVX2(SB), NOSPLIT, $0-40
+	MOVQ    table+0(FP), AX
+	MOVQ    entry+8(FP), CX
+	MOVQ    w+16(FP), DX
+	VMOVUPD const_one<>+0(SB), X0
+	MOVQ    n+24(FP), BX
+	SUBQ    $0x04, BX
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGT     done
+
+turn:
+	MOVQ    (CX)(SI*8), DI
+	SHLQ    $0x06, DI
+	MOVQ    8(CX)(SI*8), R8
+	SHLQ    $0x06, R8
+	MOVQ    16(CX)(SI*8), R9
+	SHLQ    $0x06, R9
+	MOVQ    24(CX)(SI*8), R10
+	SHLQ    $0x06, R10
+	VMOVLPD (DX)(SI*8), X0, X1
+	VADDPD  (AX)(DI*1), X1, X1
+	VMOVUPD X1, (AX)(DI*1)
+	VMOVLPD 8(DX)(SI*8), X0, X1
+	VADDPD  16(AX)(R8*1), X1, X1
+	VMOVUPD X1, 16(AX)(R8*1)
+	VMOVLPD 16(DX)(SI*8), X0, X1
+	VADDPD  32(AX)(R9*1), X1, X1
+	VMOVUPD X1, 32(AX)(R9*1)
+	VMOVLPD 24(DX)(SI*8), X0, X1
+	VADDPD  48(AX)(R10*1), X1, X1
+	VMOVUPD X1, 48(AX)(R10*1)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLE     turn
+
+done:
+	MOVQ SI, ret+32(FP)
 	RET

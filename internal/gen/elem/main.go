@@ -20,7 +20,12 @@ func main() {
 		largest(v)
 		smoothed(v)
 		logRatios(v)
+		sub(v)
+		powers(v)
+		place(v)
+		groups(v)
 	}
+	scatter()
 	Generate()
 }
 
