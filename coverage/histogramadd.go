@@ -90,6 +90,10 @@ func (h *Histogram) place(b Batch) (lo, hi float64, err error) {
 			lo, hi = min(lo, l[i]), max(hi, l[i])
 		}
 	}
+	if width := (h.config.Hi - h.config.Lo) / float64(h.config.Bins); from == FromRef && width < elem.Far && h.edges[0] <= lo && hi < h.edges[h.config.Bins] {
+		h.bins.Weigh(h.entries[:n], w, l)
+		return lo, hi, nil
+	}
 	h.bins.Place(h.entries[:n], l, l)
 	switch from {
 	case FromPolicy:
@@ -97,11 +101,7 @@ func (h *Histogram) place(b Batch) (lo, hi float64, err error) {
 			w[i] = 1
 		}
 	case FromRef:
-		if max(h.config.Hi-h.config.Lo, hi-h.config.Hi) < elem.Far/2 { // of which l is less
-			elem.Exp(w, l, 1, 0)
-		} else {
-			exp(w, l)
-		}
+		exp(w, l)
 	default:
 		exp(w, w)
 	}

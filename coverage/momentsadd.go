@@ -32,12 +32,16 @@ func (m *Moments) Add(b Batch) error {
 
 func (m *Moments) addChunk(b Batch) error {
 	l := m.ratio[:len(b.Prompt)]
+	if m.config.Replicates == 0 && m.config.Source != FromMixture {
+		// That the largest exponents are known already is likely.
+		sums, lo, hi, finite := elem.SubPowers(l, b.LogP, b.LogRef, m.factor(0), m.largest[0])
+		if finite {
+			m.addPowers(sums, l, lo, hi)
+			return nil
+		}
+	}
 	lo, hi, finite := elem.Sub(l, b.LogP, b.LogRef)
 	finite = finite && m.config.Source != FromMixture
-	if finite && m.config.Replicates == 0 {
-		m.addPowers(l, lo, hi)
-		return nil
-	}
 	if err := b.check(m.config.Source); err != nil {
 		return err
 	}
@@ -70,8 +74,10 @@ func (m *Moments) addChunk(b Batch) error {
 	return nil
 }
 
-// addPowers adds the terms of finite log-ratios in [lo, hi]. An order that doubles the one before takes its powers.
-func (m *Moments) addPowers(l []float64, lo, hi float64) {
+// addPowers adds the terms of finite log-ratios in [lo, hi], given those of the first order for the exponent that is its
+// largest so far. An order that doubles the one before takes its powers.
+func (m *Moments) addPowers(sums elem.PowerSums, l []float64, lo, hi float64) {
+	before := m.largest[0]
 	for k := range m.config.Orders {
 		m.raiseTo(k, lo, hi)
 	}
@@ -83,8 +89,9 @@ func (m *Moments) addPowers(l []float64, lo, hi float64) {
 			k++
 			continue
 		}
-		var sums [3]float64
-		sums[0], sums[1], sums[2] = elem.Powers(l, m.factor(k), m.largest[k])
+		if k > 0 || m.largest[0] != before {
+			sums = elem.Powers(l, m.factor(k), m.largest[k])
+		}
 		for j, s := range sums {
 			if j > 0 && (k == len(m.config.Orders) || !m.doubles(k)) {
 				break

@@ -49,11 +49,11 @@ func Benchmark(b *testing.B) {
 		b, table := NewBins(-16, 48, 256), make([]Row, 258)
 		measure("Sub", n, func() { Sub(dst, x, y) })
 		measure("Powers", n, func() { Powers(x, 0.5, 3) })
+		measure("SubPowers", n, func() { SubPowers(dst, x, y, 0.5, 3) })
+		measure("Weigh", n, func() { b.Weigh(entry, dst, x) })
 		measure("Place", n, func() { b.Place(entry, dst, x) })
 		measure("Scatter", n, func() { Scatter(table, entry, x) })
 		measure("Groups/k=4", n, func() { Groups(x, 4, 0) })
-		measure("Exp", n, func() { Exp(dst, x, 1, 3) })
-		measure("Sum", n, func() { Sum(x) })
 	}
 	left, right, product := randomMatrix(rng, 32, 64), randomMatrix(rng, 64, 2500), randomMatrix(rng, 32, 2500)
 	measure("AddMatMul/32x64x2500", 32*64*2500, func() { AddMatMul(product, left, right) })

@@ -80,10 +80,20 @@ func subAVX2(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8
 //go:noescape
 func powersAVX2(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
 
+// subPowersAVX2 is SubPowers for whole turns of eight elements.
+//
+//go:noescape
+func subPowersAVX2(dst *float64, x *float64, y *float64, n int, a float64, b float64, sums *[3][8]float64, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
 // placeAVX2 is Place for whole turns of eight elements.
 //
 //go:noescape
 func placeAVX2(entry *int, over *float64, x *float64, n int, grid *float64) int
+
+// weighAVX2 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX2(entry *int, w *float64, x *float64, n int, grid *float64) int
 
 // groups1AVX2 is Groups for groups of 1 and whole turns of eight elements.
 //
@@ -181,10 +191,20 @@ func subAVX512(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *
 //go:noescape
 func powersAVX512(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
 
+// subPowersAVX512 is SubPowers for whole turns of eight elements.
+//
+//go:noescape
+func subPowersAVX512(dst *float64, x *float64, y *float64, n int, a float64, b float64, sums *[3][8]float64, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
 // placeAVX512 is Place for whole turns of eight elements.
 //
 //go:noescape
 func placeAVX512(entry *int, over *float64, x *float64, n int, grid *float64) int
+
+// weighAVX512 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX512(entry *int, w *float64, x *float64, n int, grid *float64) int
 
 // groups1AVX512 is Groups for groups of 1 and whole turns of eight elements.
 //

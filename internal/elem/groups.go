@@ -1,7 +1,5 @@
 package elem
 
-import "math"
-
 // Groups returns Σ d and Σ d² over groups of k neighbours, for d = Σ (x[i] − c) over a group. The length of x is a
 // multiple of k.
 func Groups(x []float64, k int, c float64) (sum, squares float64) {
@@ -9,7 +7,7 @@ func Groups(x []float64, k int, c float64) (sum, squares float64) {
 	for i := groups(x, k, c, &sums); i < len(x); i += k {
 		d := group(x[i:i+k], c)
 		sums[0][i%lanes] += d
-		sums[1][i%lanes] = math.FMA(d, d, sums[1][i%lanes])
+		sums[1][i%lanes] += float64(d * d)
 	}
 	return fold(&sums[0]), fold(&sums[1])
 }

@@ -21,12 +21,36 @@ func sub(dst, x, y []float64, l *extremes) int {
 }
 
 // powers does what it can of Powers, in turns of eight elements, and returns their number.
-func powers(x []float64, a, b float64, sums *[3][lanes]float64) int {
+func powers(x []float64, a, b float64, sums *powerLanes) int {
 	switch cpu.Best {
 	case cpu.AVX512:
-		return powersAVX512(unsafe.SliceData(x), len(x), a, b, sums)
+		return powersAVX512(unsafe.SliceData(x), len(x), a, b, (*[3][lanes]float64)(sums))
 	case cpu.AVX2:
-		return powersAVX2(unsafe.SliceData(x), len(x), a, b, sums)
+		return powersAVX2(unsafe.SliceData(x), len(x), a, b, (*[3][lanes]float64)(sums))
+	}
+	return 0
+}
+
+// subPowers does what it can of SubPowers, in turns of eight elements, and returns their number.
+func subPowers(dst, x, y []float64, a, b float64, sums *powerLanes, l *extremes) int {
+	d, p, q, s := unsafe.SliceData(dst), unsafe.SliceData(x), unsafe.SliceData(y), (*[3][lanes]float64)(sums)
+	switch cpu.Best {
+	case cpu.AVX512:
+		return subPowersAVX512(d, p, q, len(x), a, b, s, &l.lo, &l.hi, &l.sum)
+	case cpu.AVX2:
+		return subPowersAVX2(d, p, q, len(x), a, b, s, &l.lo, &l.hi, &l.sum)
+	}
+	return 0
+}
+
+// weigh does what it can of Weigh, in turns of eight elements, and returns their number.
+func weigh(entry []int, w, x []float64, g *grid) int {
+	e, o, p := unsafe.SliceData(entry), unsafe.SliceData(w), unsafe.SliceData(x)
+	switch cpu.Best {
+	case cpu.AVX512:
+		return weighAVX512(e, o, p, len(x), &g.lo)
+	case cpu.AVX2:
+		return weighAVX2(e, o, p, len(x), &g.lo)
 	}
 	return 0
 }

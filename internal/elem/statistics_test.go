@@ -1,7 +1,6 @@
 package elem
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -94,8 +93,8 @@ func TestPowers(t *testing.T) {
 			b = max(b, a*v)
 		}
 		got := sameAtEachLevel(t, func() []float64 {
-			e, e2, e4 := Powers(x, a, b)
-			return []float64{e, e2, e4}
+			s := Powers(x, a, b)
+			return s[:]
 		})
 		if n%10 > 0 {
 			continue // the oracle is slow
@@ -117,89 +116,34 @@ func TestPowers(t *testing.T) {
 			assert.InDelta(t, w, got[k], 4e-15*w+1e-300, "sum %d of %d", k, n)
 		}
 	}
-	e, e2, e4 := Powers([]float64{-inf, -709, -1e300, 0, 2}, 1, 2)
-	assert.InDeltaSlice(t, []float64{1 + math.Exp(-2), 1 + math.Exp(-4), 1 + math.Exp(-8)}, []float64{e, e2, e4}, 1e-15)
+	s := Powers([]float64{-inf, -709, -1e300, 0, 2}, 1, 2)
+	assert.InDeltaSlice(t, []float64{1 + math.Exp(-2), 1 + math.Exp(-4), 1 + math.Exp(-8)}, s[:], 1e-15)
 }
 
-// The edges and all numbers next to them, and others, are in the bins that the edges say, in ranges of all sizes.
-func TestPlace(t *testing.T) {
-	rng := rand.New(rand.NewPCG(22, 1))
-	type kind struct {
-		lo, hi float64
-		n      int
-	}
-	kinds := []kind{{-16, 48, 256}, {0, 1, 1}, {-1, 1, 3}, {-1e-300, 1e-300, 7}, {1e15, 1e15 + 4, 64}, {1e16, 1e16 + 6, 100}, {-1e307, 1e307, 10}}
-	for range 60 {
-		lo := 100 * rng.NormFloat64()
-		kinds = append(kinds, kind{lo, lo + math.Exp(5*rng.NormFloat64()), 1 + rng.IntN(700)})
-	}
-	for _, c := range kinds {
-		b := NewBins(c.lo, c.hi, c.n)
-		require.Equal(t, c.lo, b.Edges[0])
-		x := []float64{inf, -inf, c.lo - 1, c.hi + 1, 0, 1e308, -1e308}
-		for _, e := range b.Edges {
-			x = append(x, e, math.Nextafter(e, inf), math.Nextafter(e, -inf), c.lo+(c.hi-c.lo)*rng.Float64())
-		}
-		name := fmt.Sprintf("[%v, %v) in %d", c.lo, c.hi, c.n)
-		got := sameAtEachLevel(t, func() []float64 {
-			entry, over := make([]int, len(x)+1), make([]float64, len(x))
-			entry[len(x)] = -1
-			b.Place(entry[:len(x)], over, x)
-			require.Equal(t, -1, entry[len(x)])
-			for _, k := range entry[:len(x)] {
-				over = append(over, float64(k))
-			}
-			return over
-		})
-		for i, v := range x {
-			k := int(got[len(x)+i])
-			require.True(t, k == 0 || v >= b.Edges[k-1], "%s: %v in entry %d", name, v, k)
-			require.True(t, k == len(b.Edges) || v < b.Edges[k], "%s: %v in entry %d", name, v, k)
-			require.Equal(t, v-b.Edges[max(k, 1)-1], got[i], "%s: %v in entry %d", name, v, k)
-		}
-	}
-}
-
-func TestPlaceOfFew(t *testing.T) {
-	rng := rand.New(rand.NewPCG(22, 2))
-	b := NewBins(-3, 2, 17)
+// SubPowers does what Sub and Powers do.
+func TestSubPowers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(25, 1))
 	for n := range 101 {
-		x := scattered(rng, n)
+		x, y, offset := scattered(rng, n), scattered(rng, n), rng.IntN(9)
+		if n%4 == 3 {
+			x[rng.IntN(n)] = []float64{nan, inf, -inf, 1e300}[rng.IntN(4)]
+		}
 		sameAtEachLevel(t, func() []float64 {
-			entry := make([]int, n)
-			over, intact := guarded(n, n%9)
-			b.Place(entry, over, x)
+			d := make([]float64, n)
+			dst, intact := guarded(n, offset)
+			lo, hi, ok := Sub(d, x, y)
+			s, lo2, hi2, ok2 := SubPowers(dst, x, y, 1, max(hi, 0))
 			require.True(t, intact())
-			for i, k := range entry {
-				require.Equal(t, b.Entry(x[i]), k)
+			require.Equal(t, bits(d), bits(dst))
+			require.Equal(t, ok, ok2)
+			if !ok {
+				return nil
 			}
-			return over
+			require.Equal(t, bits([]float64{lo, hi}), bits([]float64{lo2, hi2}))
+			require.Equal(t, Powers(d, 1, max(hi, 0)), s)
+			return append(s[:], lo, hi)
 		})
 	}
-}
-
-func TestScatter(t *testing.T) {
-	rng := rand.New(rand.NewPCG(23, 1))
-	for n := range 101 {
-		w, entry := scattered(rng, n), make([]int, n)
-		var want [5][4]Cell
-		for i := range entry {
-			entry[i] = rng.IntN(5)
-			c := &want[entry[i]][i%4]
-			*c = Cell{c.Weight + w[i], c.Count + 1}
-		}
-		atEachLevel(t, func(t *testing.T) {
-			table := make([]Row, 7)
-			Scatter(table[1:6], entry, w)
-			require.Zero(t, table[0])
-			require.Zero(t, table[6])
-			for k, r := range table[1:6] {
-				require.Equal(t, Row(want[k]), r)
-			}
-		})
-	}
-	r := Row{{1, 2}, {10, 20}, {100, 200}, {1000, 2000}}
-	assert.Equal(t, Cell{1111, 2222}, r.Fold())
 }
 
 func TestGroups(t *testing.T) {
@@ -235,6 +179,8 @@ func TestStatisticsAllocateNothing(t *testing.T) {
 		Powers(x, 1, 0)
 		b.Place(entry, y, x)
 		Scatter(table, entry, y)
+		SubPowers(y, x, x, 1, 0)
+		b.Weigh(entry, y, x)
 		Groups(x, 4, 0)
 	}))
 }
@@ -265,9 +211,9 @@ func FuzzStatistics(f *testing.F) {
 			}
 			if dst := make([]float64, n); a-a == 0 && b-b == 0 && math.Abs(a)+300*math.Abs(b) < Far {
 				l, h, _ := Sub(dst, x, over)
-				e, e2, e4 := Powers(x, 1, 0)
+				p := Powers(x, 1, 0)
 				s, q := Groups(x[:n&^3], 4, lo)
-				over = append(over, l, h, e, e2, e4, s, q)
+				over = append(over, l, h, p[0], p[1], p[2], s, q)
 			}
 			return over
 		})

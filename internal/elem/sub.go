@@ -7,17 +7,31 @@ import "math"
 // no elements they are +Inf and −Inf.
 func Sub(dst, x, y []float64) (lo, hi float64, ok bool) {
 	dst, y = dst[:len(x)], y[:len(x)]
-	l := extremes{}
+	l := none
+	for i := sub(dst, x, y, &l); i < len(x); i++ {
+		dst[i] = x[i] - y[i]
+		l.keep(i, dst[i])
+	}
+	return l.fold()
+}
+
+// extremes holds what Sub returns, lane by lane.
+type extremes struct{ lo, hi, sum [lanes]float64 }
+
+var none = func() (l extremes) {
 	for j := range lanes {
 		l.lo[j], l.hi[j] = math.Inf(1), math.Inf(-1)
 	}
-	for i := sub(dst, x, y, &l); i < len(x); i++ {
-		d := x[i] - y[i]
-		dst[i] = d
-		j := i % lanes
-		l.lo[j], l.hi[j] = smaller(d, l.lo[j]), larger(d, l.hi[j])
-		l.sum[j] += d
-	}
+	return l
+}()
+
+func (l *extremes) keep(i int, d float64) {
+	j := uint(i) % lanes
+	l.lo[j], l.hi[j] = smaller(d, l.lo[j]), larger(d, l.hi[j])
+	l.sum[j] += d
+}
+
+func (l *extremes) fold() (lo, hi float64, ok bool) {
 	lo, hi = l.lo[0], l.hi[0]
 	for j := range lanes {
 		lo, hi = smaller(l.lo[j], lo), larger(l.hi[j], hi)
@@ -40,6 +54,3 @@ func larger(a, b float64) float64 {
 	}
 	return b
 }
-
-// extremes holds what Sub returns, lane by lane.
-type extremes struct{ lo, hi, sum [lanes]float64 }

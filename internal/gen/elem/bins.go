@@ -6,45 +6,80 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// What grid holds, in its order.
+const (
+	gridLo = iota
+	gridTop
+	gridWidth
+	gridPerUnit
+	gridBias
+	gridN
+	gridPer1
+	gridStep
+)
+
+// bins returns how to get at the fields of grid, which are in registers where there are enough.
+func bins(v isa) func(g group, field int) vectors {
+	grid := pointer("grid")
+	var fields [gridStep + 1]reg.VecVirtual
+	for i := range fields {
+		if v.size() == 64 {
+			fields[i] = v.reg()
+			VBROADCASTSD(grid.Offset(8*i), fields[i])
+		}
+	}
+	return func(g group, field int) vectors {
+		if fields[field] == nil {
+			return g.scalar(grid.Offset(8 * field))
+		}
+		return g.each(func(int) reg.VecVirtual { return fields[field] })
+	}
+}
+
 // place writes Place: the whole part of (x−lo)·perUnit − bias is the number of the bin or of the one before, and the
 // edge between these says which.
 func place(v isa) {
 	TEXT("place"+v.Name(), NOSPLIT, "func(entry *int, over, x *float64, n int, grid *float64) int")
 	Pragma("noescape")
 	Doc("place" + v.Name() + " is Place for whole turns of eight elements.")
-	entries, over, arg, grid := pointer("entry"), pointer("over"), pointer("x"), pointer("grid")
-	g := group{isa: v, count: 1}
-	field := func(number int) vectors { return g.scalar(grid.Offset(8 * number)) }
-	if v.size() == 64 { // there are enough registers to hold them
-		var fields [7]vectors
-		for number := range fields {
-			fields[number] = field(number)
+	entries, over, arg, grid := pointer("entry"), pointer("over"), pointer("x"), bins(v)
+	wholeTurns(v, func(g group, i reg.GPVirtual) {
+		field := func(number int) vectors { return grid(g, number) }
+		edge := func(k vectors) vectors {
+			q := g.mul(k, field(gridPer1))
+			rest := g.fused(VFNMADD213PD, q, field(gridN), k)
+			q = g.fused(VFMADD213PD, rest, field(gridPer1), q) // k/n, rounded as a division does
+			return g.add(g.mul(q, field(gridWidth)), field(gridLo))
 		}
-		field = func(number int) vectors { return fields[number] }
-	}
-	wholeTurns(func(i reg.GPVirtual) {
-		for first := range 64 / v.size() { // a vector at a time: the turns overlap
-			part := func(slice Mem) func(int) Mem {
-				return func(int) Mem { return slice.Idx(i, 8).Offset(first * v.size()) }
-			}
-			lo, top, width, perUnit, bias, n, per1 := field(0), field(1), field(2), field(3), field(4), field(5), field(6)
-			edge := func(k vectors) vectors {
-				q := g.mul(k, per1)
-				q = g.fused(VFMADD213PD, g.fused(VFNMADD213PD, q, n, k), per1, q) // k/n, rounded as a division does
-				return g.add(g.mul(q, width), lo)
-			}
-			x := g.load(part(arg))
-			c := g.binary(op(VMINPD), g.max(x, lo), top)
-			k := g.floor(g.fused(VFMSUB213PD, g.sub(c, lo), perUnit, bias))
-			next := g.add(k, constant("one"))
-			upper := edge(next)
-			up := g.compare(c, greaterOrEqual, upper)
-			bottom := g.choose(up, upper, edge(k))
-			g.store(g.sub(x, bottom), part(over))
-			entry := g.add(next, g.choose(up, g.whole("one"), g.whole("zero")))
-			entry = g.choose(g.compare(x, less, lo), g.whole("zero"), entry)
-			g.storeInts(entry, part(entries))
-		}
+		x := g.load(g.at(arg, i))
+		c := g.binary(op(VMINPD), g.max(x, field(gridLo)), field(gridTop))
+		k := g.floor(g.fused(VFMSUB213PD, g.sub(c, field(gridLo)), field(gridPerUnit), field(gridBias)))
+		next := g.add(k, constant("one"))
+		upper := edge(next)
+		up := g.compare(c, greaterOrEqual, upper)
+		g.store(g.sub(x, g.choose(up, upper, edge(k))), g.at(over, i))
+		entry := g.add(next, g.choose(up, g.whole("one"), g.whole("zero")))
+		g.storeInts(g.choose(g.compare(x, less, field(gridLo)), g.whole("zero"), entry), g.at(entries, i))
+	}, func() {})
+}
+
+// weigh writes Weigh: place with edges from one operation and without a care for what is outside, and the exponential.
+func weigh(v isa) {
+	TEXT("weigh"+v.Name(), NOSPLIT, "func(entry *int, w, x *float64, n int, grid *float64) int")
+	Pragma("noescape")
+	Doc("weigh" + v.Name() + " is Weigh for whole turns of eight elements.")
+	entries, w, arg, grid := pointer("entry"), pointer("w"), pointer("x"), bins(v)
+	wholeTurns(v, func(g group, i reg.GPVirtual) {
+		field := func(number int) vectors { return grid(g, number) }
+		edge := func(k vectors) vectors { return g.fused(VFMADD213PD, k, field(gridStep), field(gridLo)) }
+		x := g.load(g.at(arg, i))
+		k := g.floor(g.fused(VFMSUB213PD, g.sub(x, field(gridLo)), field(gridPerUnit), field(gridBias)))
+		next := g.add(k, constant("one"))
+		upper := edge(next)
+		up := g.compare(x, greaterOrEqual, upper)
+		above := g.sub(x, g.choose(up, upper, edge(k)))
+		g.storeInts(g.add(next, g.choose(up, g.whole("one"), g.whole("zero"))), g.at(entries, i))
+		g.store(expOf(g, above), g.at(w, i))
 	}, func() {})
 }
 

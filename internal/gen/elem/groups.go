@@ -15,38 +15,24 @@ func groups(v isa) {
 		TEXT(name, NOSPLIT, "func(x *float64, n int, c float64, sums *[2][8]float64) int")
 		Pragma("noescape")
 		Doc(fmt.Sprintf("%s is Groups for groups of %d and whole turns of eight elements.", name, size))
-		g := group{isa: v, count: 64 / v.size()}
-		x, c := pointer("x"), g.scalar(argument("c"))
-		var total [2]vectors
-		for k := range total {
-			total[k] = g.load(lane(pointer("sums").Offset(64*k), g))
-		}
-		wholeTurns(func(i reg.GPVirtual) {
-			d := g.sub(g.load(g.at(x, i)), c)
-			if size > 1 {
-				d = g.add(d, g.swapped(d, 1))
+		x, c, sums := pointer("x"), v.reg(), pointer("sums")
+		VBROADCASTSD(argument("c"), c)
+		sum, endSum := running(v, true, op(VADDPD), sums)
+		square, endSquare := running(v, true, op(VADDPD), sums.Offset(64))
+		wholeTurns(v, func(g group, i reg.GPVirtual) {
+			d := g.sub(g.load(g.at(x, i)), g.each(func(int) reg.VecVirtual { return c }))
+			for apart := 1; apart < size; apart *= 2 {
+				d = g.add(d, g.swapped(d, apart))
 			}
-			if size > 2 {
-				d = g.add(d, g.swapped(d, 2))
-			}
-			if size > 4 {
-				d = g.add(d, g.swapped(d, 4))
-			}
-			for k := range d {
-				VADDPD(d[k], total[0][k], total[0][k])
-				VFMADD231PD(d[k], d[k], total[1][k])
-			}
-		}, func() {
-			for k := range total {
-				g.store(total[k], lane(pointer("sums").Offset(64*k), g))
-			}
-		})
+			sum(d)
+			square(g.mul(d, d))
+		}, func() { endSum(); endSquare() })
 	}
 }
 
 // swapped exchanges elements that are so far apart.
 func (g group) swapped(v vectors, apart int) vectors {
-	if apart == 4 && g.count == 2 {
+	if apart == 4 && g.size() == 32 {
 		return vectors{v[1], v[0]}
 	}
 	return g.each(func(k int) reg.VecVirtual {

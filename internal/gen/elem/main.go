@@ -22,7 +22,9 @@ func main() {
 		logRatios(v)
 		sub(v)
 		powers(v)
+		subPowers(v)
 		place(v)
+		weigh(v)
 		groups(v)
 	}
 	scatter()

@@ -10,36 +10,52 @@ func powers(v isa) {
 	TEXT("powers"+v.Name(), NOSPLIT, "func(x *float64, n int, a, b float64, sums *[3][8]float64) int")
 	Pragma("noescape")
 	Doc("powers" + v.Name() + " is Powers for whole turns of eight elements.")
-	x, sums := pointer("x"), pointer("sums")
-	g := group{isa: v, count: 64 / v.size()}
-	inMemory := v.size() < 64 // registers are few
-	var total [3]vectors
-	if !inMemory {
-		for k := range total {
-			total[k] = g.load(lane(sums.Offset(64*k), g))
-		}
+	x := pointer("x")
+	add, end := sumsOfPowers(v)
+	wholeTurns(v, func(g group, i reg.GPVirtual) { add(g, g.load(g.at(x, i))) }, end)
+}
+
+// subPowers writes SubPowers.
+func subPowers(v isa) {
+	TEXT("subPowers"+v.Name(), NOSPLIT, "func(dst, x, y *float64, n int, a, b float64, sums *[3][8]float64, lo, hi, sum *[8]float64) int")
+	Pragma("noescape")
+	Doc("subPowers" + v.Name() + " is SubPowers for whole turns of eight elements.")
+	dst, x, y := pointer("dst"), pointer("x"), pointer("y")
+	keep, endKeep := extremes(v, false)
+	add, endAdd := sumsOfPowers(v)
+	wholeTurns(v, func(g group, i reg.GPVirtual) {
+		d := g.sub(g.load(g.at(x, i)), g.at(y, i))
+		g.store(d, g.at(dst, i))
+		keep(d)
+		add(g, d)
+	}, func() { endKeep(); endAdd() })
+}
+
+// sumsOfPowers begins to add up e, e² and e⁴ of vectors.
+func sumsOfPowers(v isa) (add func(g group, x vectors), end func()) {
+	var updates [3]func(vectors)
+	var ends [3]func()
+	sums := pointer("sums")
+	for k := range updates {
+		updates[k], ends[k] = running(v, false, op(VADDPD), sums.Offset(64*k))
 	}
-	wholeTurns(func(i reg.GPVirtual) {
-		y := g.fused(VFMSUB213PD, g.load(g.at(x, i)), g.scalar(argument("a")), g.scalar(argument("b")))
-		e := expOf(g, g.max(y, constant("minusFar")))
-		e = g.choose(g.compare(y, greaterOrEqual, constant("minusFar")), e, g.whole("zero"))
-		for k := range total {
-			if k > 0 {
-				e = g.mul(e, e)
+	return func(g group, x vectors) {
+			e := exponential(g, g.fused(VFMSUB213PD, x, g.scalar(argument("a")), g.scalar(argument("b"))))
+			for k, update := range updates {
+				if k > 0 {
+					e = g.mul(e, e)
+				}
+				update(e)
 			}
-			if inMemory {
-				g.accumulate(sums.Offset(64*k), e)
-				continue
-			}
-			for j := range e {
-				VADDPD(e[j], total[k][j], total[k][j])
+		}, func() {
+			for _, end := range ends {
+				end()
 			}
 		}
-	}, func() {
-		for k := range total {
-			if !inMemory {
-				g.store(total[k], lane(sums.Offset(64*k), g))
-			}
-		}
-	})
+}
+
+// exponential is 0 below −Far.
+func exponential(g group, y vectors) vectors {
+	e := expOf(g, g.max(y, constant("minusFar")))
+	return g.choose(g.compare(y, greaterOrEqual, constant("minusFar")), e, g.whole("zero"))
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -12,21 +14,36 @@ func sub(v isa) {
 	Pragma("noescape")
 	Doc("sub" + v.Name() + " is Sub for whole turns of eight elements.")
 	dst, x, y := pointer("dst"), pointer("x"), pointer("y")
-	g := group{isa: v, count: 64 / v.size()}
-	lo, hi, sum := g.load(lane(pointer("lo"), g)), g.load(lane(pointer("hi"), g)), g.load(lane(pointer("sum"), g))
-	wholeTurns(func(i reg.GPVirtual) {
+	keep, end := extremes(v, true)
+	wholeTurns(v, func(g group, i reg.GPVirtual) {
 		d := g.sub(g.load(g.at(x, i)), g.at(y, i))
 		g.store(d, g.at(dst, i))
-		for k := range d {
-			VMINPD(lo[k], d[k], lo[k])
-			VMAXPD(hi[k], d[k], hi[k])
-			VADDPD(d[k], sum[k], sum[k])
+		keep(d)
+	}, end)
+}
+
+// extremes begins to follow the smallest, the largest and the sum of vectors.
+func extremes(v isa, registers bool) (keep func(d vectors), end func()) {
+	lo, endLo := running(v, registers, op(VMINPD), pointer("lo"))
+	hi, endHi := running(v, registers, op(VMAXPD), pointer("hi"))
+	sum, endSum := running(v, registers, op(VADDPD), pointer("sum"))
+	return func(d vectors) { lo(d); hi(d); sum(d) }, func() { endLo(); endHi(); endSum() }
+}
+
+// running combines vectors with what lanes in memory hold. It is kept in registers until the end, where there are enough,
+// as there always are of those of 64 bytes.
+func running(v isa, registers bool, combine func(b, a, dst Op), lanes Mem) (update func(v vectors), end func()) {
+	g := group{isa: v, count: 64 / v.size()}
+	at := lane(lanes, g)
+	if v.size() < 64 && !registers {
+		return func(v vectors) { g.store(g.binary(combine, v, at), at) }, func() {}
+	}
+	total := g.load(at)
+	return func(v vectors) {
+		for k, r := range v {
+			combine(total[k%len(total)], r, total[k%len(total)])
 		}
-	}, func() {
-		g.store(lo, lane(pointer("lo"), g))
-		g.store(hi, lane(pointer("hi"), g))
-		g.store(sum, lane(pointer("sum"), g))
-	})
+	}, func() { g.store(total, at) }
 }
 
 // at is where the vectors from element i on lie in a slice.
@@ -35,18 +52,28 @@ func (g group) at(slice Mem, i reg.GPVirtual) func(k int) Mem {
 }
 
 // wholeTurns runs body for i = 0, 8, … while there are eight elements, then end, and returns the number of elements.
-func wholeTurns(body func(i reg.GPVirtual), end func()) {
+// Where a vector has eight elements, two go together while there are so many: one computes while the other waits.
+func wholeTurns(v isa, body func(g group, i reg.GPVirtual), end func()) {
 	n, i := Load(Param("n"), GP64()), GP64()
-	SUBQ(Imm(8), n)
 	XORQ(i, i)
-	CMPQ(i, n)
-	JGT(LabelRef("done"))
-	Label("turn")
-	body(i)
-	ADDQ(Imm(8), i)
-	CMPQ(i, n)
-	JLE(LabelRef("turn"))
-	Label("done")
+	loop := func(count int) {
+		elements := count * v.size() / 8
+		turn, after := fmt.Sprint("turn", elements), fmt.Sprint("after", elements)
+		SUBQ(Imm(uint64(elements)), n)
+		CMPQ(i, n)
+		JGT(LabelRef(after))
+		Label(turn)
+		body(group{isa: v, count: count}, i)
+		ADDQ(Imm(uint64(elements)), i)
+		CMPQ(i, n)
+		JLE(LabelRef(turn))
+		Label(after)
+		ADDQ(Imm(uint64(elements)), n)
+	}
+	loop(2)
+	if v.size() == 64 {
+		loop(1)
+	}
 	end()
 	VZEROUPPER()
 	Store(i, ReturnIndex(0))
