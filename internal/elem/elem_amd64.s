@@ -1414,77 +1414,72 @@ turn8:
 	VFMSUB213PD  Y3, Y2, Y0
 	VMOVAPD      Y1, Y1
 	VFMSUB213PD  Y3, Y2, Y1
-	VMAXPD       const_minusFar<>+0(SB), Y0, Y2
-	VMAXPD       const_minusFar<>+0(SB), Y1, Y3
-	VMULPD       const_log2E<>+0(SB), Y2, Y4
-	VMULPD       const_log2E<>+0(SB), Y3, Y5
-	VADDPD       const_round<>+0(SB), Y4, Y4
-	VADDPD       const_round<>+0(SB), Y5, Y5
-	VSUBPD       const_round<>+0(SB), Y4, Y6
-	VSUBPD       const_round<>+0(SB), Y5, Y7
-	VMULPD       const_ln2Hi<>+0(SB), Y6, Y8
-	VMULPD       const_ln2Hi<>+0(SB), Y7, Y9
-	VSUBPD       Y8, Y2, Y2
-	VSUBPD       Y9, Y3, Y3
-	VMULPD       const_ln2Lo<>+0(SB), Y6, Y6
-	VMULPD       const_ln2Lo<>+0(SB), Y7, Y7
-	VSUBPD       Y6, Y2, Y2
-	VSUBPD       Y7, Y3, Y3
-	VMULPD       Y2, Y2, Y6
-	VMULPD       Y3, Y3, Y7
-	VMULPD       Y6, Y6, Y8
-	VMULPD       Y7, Y7, Y9
-	VMULPD       const_exp9<>+0(SB), Y2, Y10
-	VMULPD       const_exp9<>+0(SB), Y3, Y11
-	VADDPD       const_exp8<>+0(SB), Y10, Y10
-	VADDPD       const_exp8<>+0(SB), Y11, Y11
-	VMULPD       Y8, Y10, Y10
-	VMULPD       Y9, Y11, Y11
-	VMULPD       const_exp5<>+0(SB), Y2, Y12
-	VMULPD       const_exp5<>+0(SB), Y3, Y13
-	VADDPD       const_exp4<>+0(SB), Y12, Y12
-	VADDPD       const_exp4<>+0(SB), Y13, Y13
-	VMULPD       const_exp7<>+0(SB), Y2, Y14
-	VMULPD       const_exp7<>+0(SB), Y3, Y15
-	VADDPD       const_exp6<>+0(SB), Y14, Y14
-	VADDPD       const_exp6<>+0(SB), Y15, Y15
-	VMULPD       Y6, Y14, Y14
-	VMULPD       Y7, Y15, Y15
-	VADDPD       Y12, Y14, Y12
-	VADDPD       Y13, Y15, Y13
-	VADDPD       Y12, Y10, Y10
-	VADDPD       Y13, Y11, Y11
-	VMULPD       Y8, Y10, Y8
-	VMULPD       Y9, Y11, Y9
-	VMULPD       const_exp1<>+0(SB), Y2, Y10
-	VMULPD       const_exp1<>+0(SB), Y3, Y11
-	VADDPD       const_exp0<>+0(SB), Y10, Y10
-	VADDPD       const_exp0<>+0(SB), Y11, Y11
-	VMULPD       const_exp3<>+0(SB), Y2, Y12
-	VMULPD       const_exp3<>+0(SB), Y3, Y13
-	VADDPD       const_exp2<>+0(SB), Y12, Y12
-	VADDPD       const_exp2<>+0(SB), Y13, Y13
-	VMULPD       Y6, Y12, Y12
-	VMULPD       Y7, Y13, Y13
+	VMAXPD       const_minusFar<>+0(SB), Y0, Y0
+	VMAXPD       const_minusFar<>+0(SB), Y1, Y1
+	VMULPD       const_log2E<>+0(SB), Y0, Y2
+	VMULPD       const_log2E<>+0(SB), Y1, Y3
+	VADDPD       const_round<>+0(SB), Y2, Y2
+	VADDPD       const_round<>+0(SB), Y3, Y3
+	VSUBPD       const_round<>+0(SB), Y2, Y4
+	VSUBPD       const_round<>+0(SB), Y3, Y5
+	VMULPD       const_ln2Hi<>+0(SB), Y4, Y6
+	VMULPD       const_ln2Hi<>+0(SB), Y5, Y7
+	VSUBPD       Y6, Y0, Y0
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       const_ln2Lo<>+0(SB), Y4, Y4
+	VMULPD       const_ln2Lo<>+0(SB), Y5, Y5
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VMULPD       Y0, Y0, Y4
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       const_exp9<>+0(SB), Y0, Y8
+	VMULPD       const_exp9<>+0(SB), Y1, Y9
+	VADDPD       const_exp8<>+0(SB), Y8, Y8
+	VADDPD       const_exp8<>+0(SB), Y9, Y9
+	VMULPD       Y6, Y8, Y8
+	VMULPD       Y7, Y9, Y9
+	VMULPD       const_exp5<>+0(SB), Y0, Y10
+	VMULPD       const_exp5<>+0(SB), Y1, Y11
+	VADDPD       const_exp4<>+0(SB), Y10, Y10
+	VADDPD       const_exp4<>+0(SB), Y11, Y11
+	VMULPD       const_exp7<>+0(SB), Y0, Y12
+	VMULPD       const_exp7<>+0(SB), Y1, Y13
+	VADDPD       const_exp6<>+0(SB), Y12, Y12
+	VADDPD       const_exp6<>+0(SB), Y13, Y13
+	VMULPD       Y4, Y12, Y12
+	VMULPD       Y5, Y13, Y13
 	VADDPD       Y10, Y12, Y10
 	VADDPD       Y11, Y13, Y11
 	VADDPD       Y10, Y8, Y8
 	VADDPD       Y11, Y9, Y9
 	VMULPD       Y6, Y8, Y6
 	VMULPD       Y7, Y9, Y7
-	VADDPD       Y2, Y6, Y2
-	VADDPD       Y3, Y7, Y3
-	VADDPD       const_one<>+0(SB), Y2, Y2
-	VADDPD       const_one<>+0(SB), Y3, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       Y4, Y2, Y2
-	VPADDQ       Y5, Y3, Y3
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y0, Y0
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y1, Y1
-	VMOVUPD      const_zero<>+0(SB), Y4
-	VBLENDVPD    Y0, Y2, Y4, Y0
-	VBLENDVPD    Y1, Y3, Y4, Y1
+	VMULPD       const_exp1<>+0(SB), Y0, Y8
+	VMULPD       const_exp1<>+0(SB), Y1, Y9
+	VADDPD       const_exp0<>+0(SB), Y8, Y8
+	VADDPD       const_exp0<>+0(SB), Y9, Y9
+	VMULPD       const_exp3<>+0(SB), Y0, Y10
+	VMULPD       const_exp3<>+0(SB), Y1, Y11
+	VADDPD       const_exp2<>+0(SB), Y10, Y10
+	VADDPD       const_exp2<>+0(SB), Y11, Y11
+	VMULPD       Y4, Y10, Y10
+	VMULPD       Y5, Y11, Y11
+	VADDPD       Y8, Y10, Y8
+	VADDPD       Y9, Y11, Y9
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y9, Y7, Y7
+	VMULPD       Y4, Y6, Y4
+	VMULPD       Y5, Y7, Y5
+	VADDPD       Y0, Y4, Y0
+	VADDPD       Y1, Y5, Y1
+	VADDPD       const_one<>+0(SB), Y0, Y0
+	VADDPD       const_one<>+0(SB), Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       Y2, Y0, Y0
+	VPADDQ       Y3, Y1, Y1
 	VADDPD       (CX), Y0, Y2
 	VADDPD       32(CX), Y1, Y3
 	VMOVUPD      Y2, (CX)
@@ -1552,77 +1547,72 @@ turn8:
 	VFMSUB213PD  Y3, Y2, Y0
 	VMOVAPD      Y1, Y1
 	VFMSUB213PD  Y3, Y2, Y1
-	VMAXPD       const_minusFar<>+0(SB), Y0, Y2
-	VMAXPD       const_minusFar<>+0(SB), Y1, Y3
-	VMULPD       const_log2E<>+0(SB), Y2, Y4
-	VMULPD       const_log2E<>+0(SB), Y3, Y5
-	VADDPD       const_round<>+0(SB), Y4, Y4
-	VADDPD       const_round<>+0(SB), Y5, Y5
-	VSUBPD       const_round<>+0(SB), Y4, Y6
-	VSUBPD       const_round<>+0(SB), Y5, Y7
-	VMULPD       const_ln2Hi<>+0(SB), Y6, Y8
-	VMULPD       const_ln2Hi<>+0(SB), Y7, Y9
-	VSUBPD       Y8, Y2, Y2
-	VSUBPD       Y9, Y3, Y3
-	VMULPD       const_ln2Lo<>+0(SB), Y6, Y6
-	VMULPD       const_ln2Lo<>+0(SB), Y7, Y7
-	VSUBPD       Y6, Y2, Y2
-	VSUBPD       Y7, Y3, Y3
-	VMULPD       Y2, Y2, Y6
-	VMULPD       Y3, Y3, Y7
-	VMULPD       Y6, Y6, Y8
-	VMULPD       Y7, Y7, Y9
-	VMULPD       const_exp9<>+0(SB), Y2, Y10
-	VMULPD       const_exp9<>+0(SB), Y3, Y11
-	VADDPD       const_exp8<>+0(SB), Y10, Y10
-	VADDPD       const_exp8<>+0(SB), Y11, Y11
-	VMULPD       Y8, Y10, Y10
-	VMULPD       Y9, Y11, Y11
-	VMULPD       const_exp5<>+0(SB), Y2, Y12
-	VMULPD       const_exp5<>+0(SB), Y3, Y13
-	VADDPD       const_exp4<>+0(SB), Y12, Y12
-	VADDPD       const_exp4<>+0(SB), Y13, Y13
-	VMULPD       const_exp7<>+0(SB), Y2, Y14
-	VMULPD       const_exp7<>+0(SB), Y3, Y15
-	VADDPD       const_exp6<>+0(SB), Y14, Y14
-	VADDPD       const_exp6<>+0(SB), Y15, Y15
-	VMULPD       Y6, Y14, Y14
-	VMULPD       Y7, Y15, Y15
-	VADDPD       Y12, Y14, Y12
-	VADDPD       Y13, Y15, Y13
-	VADDPD       Y12, Y10, Y10
-	VADDPD       Y13, Y11, Y11
-	VMULPD       Y8, Y10, Y8
-	VMULPD       Y9, Y11, Y9
-	VMULPD       const_exp1<>+0(SB), Y2, Y10
-	VMULPD       const_exp1<>+0(SB), Y3, Y11
-	VADDPD       const_exp0<>+0(SB), Y10, Y10
-	VADDPD       const_exp0<>+0(SB), Y11, Y11
-	VMULPD       const_exp3<>+0(SB), Y2, Y12
-	VMULPD       const_exp3<>+0(SB), Y3, Y13
-	VADDPD       const_exp2<>+0(SB), Y12, Y12
-	VADDPD       const_exp2<>+0(SB), Y13, Y13
-	VMULPD       Y6, Y12, Y12
-	VMULPD       Y7, Y13, Y13
+	VMAXPD       const_minusFar<>+0(SB), Y0, Y0
+	VMAXPD       const_minusFar<>+0(SB), Y1, Y1
+	VMULPD       const_log2E<>+0(SB), Y0, Y2
+	VMULPD       const_log2E<>+0(SB), Y1, Y3
+	VADDPD       const_round<>+0(SB), Y2, Y2
+	VADDPD       const_round<>+0(SB), Y3, Y3
+	VSUBPD       const_round<>+0(SB), Y2, Y4
+	VSUBPD       const_round<>+0(SB), Y3, Y5
+	VMULPD       const_ln2Hi<>+0(SB), Y4, Y6
+	VMULPD       const_ln2Hi<>+0(SB), Y5, Y7
+	VSUBPD       Y6, Y0, Y0
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       const_ln2Lo<>+0(SB), Y4, Y4
+	VMULPD       const_ln2Lo<>+0(SB), Y5, Y5
+	VSUBPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y1, Y1
+	VMULPD       Y0, Y0, Y4
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       const_exp9<>+0(SB), Y0, Y8
+	VMULPD       const_exp9<>+0(SB), Y1, Y9
+	VADDPD       const_exp8<>+0(SB), Y8, Y8
+	VADDPD       const_exp8<>+0(SB), Y9, Y9
+	VMULPD       Y6, Y8, Y8
+	VMULPD       Y7, Y9, Y9
+	VMULPD       const_exp5<>+0(SB), Y0, Y10
+	VMULPD       const_exp5<>+0(SB), Y1, Y11
+	VADDPD       const_exp4<>+0(SB), Y10, Y10
+	VADDPD       const_exp4<>+0(SB), Y11, Y11
+	VMULPD       const_exp7<>+0(SB), Y0, Y12
+	VMULPD       const_exp7<>+0(SB), Y1, Y13
+	VADDPD       const_exp6<>+0(SB), Y12, Y12
+	VADDPD       const_exp6<>+0(SB), Y13, Y13
+	VMULPD       Y4, Y12, Y12
+	VMULPD       Y5, Y13, Y13
 	VADDPD       Y10, Y12, Y10
 	VADDPD       Y11, Y13, Y11
 	VADDPD       Y10, Y8, Y8
 	VADDPD       Y11, Y9, Y9
 	VMULPD       Y6, Y8, Y6
 	VMULPD       Y7, Y9, Y7
-	VADDPD       Y2, Y6, Y2
-	VADDPD       Y3, Y7, Y3
-	VADDPD       const_one<>+0(SB), Y2, Y2
-	VADDPD       const_one<>+0(SB), Y3, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       Y4, Y2, Y2
-	VPADDQ       Y5, Y3, Y3
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y0, Y0
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y1, Y1
-	VMOVUPD      const_zero<>+0(SB), Y4
-	VBLENDVPD    Y0, Y2, Y4, Y0
-	VBLENDVPD    Y1, Y3, Y4, Y1
+	VMULPD       const_exp1<>+0(SB), Y0, Y8
+	VMULPD       const_exp1<>+0(SB), Y1, Y9
+	VADDPD       const_exp0<>+0(SB), Y8, Y8
+	VADDPD       const_exp0<>+0(SB), Y9, Y9
+	VMULPD       const_exp3<>+0(SB), Y0, Y10
+	VMULPD       const_exp3<>+0(SB), Y1, Y11
+	VADDPD       const_exp2<>+0(SB), Y10, Y10
+	VADDPD       const_exp2<>+0(SB), Y11, Y11
+	VMULPD       Y4, Y10, Y10
+	VMULPD       Y5, Y11, Y11
+	VADDPD       Y8, Y10, Y8
+	VADDPD       Y9, Y11, Y9
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y9, Y7, Y7
+	VMULPD       Y4, Y6, Y4
+	VMULPD       Y5, Y7, Y5
+	VADDPD       Y0, Y4, Y0
+	VADDPD       Y1, Y5, Y1
+	VADDPD       const_one<>+0(SB), Y0, Y0
+	VADDPD       const_one<>+0(SB), Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       Y2, Y0, Y0
+	VPADDQ       Y3, Y1, Y1
 	VADDPD       (R8), Y0, Y2
 	VADDPD       32(R8), Y1, Y3
 	VMOVUPD      Y2, (R8)
@@ -3397,81 +3387,76 @@ turn16:
 	VFMSUB213PD  Z6, Z5, Z3
 	VMOVAPD      Z4, Z4
 	VFMSUB213PD  Z6, Z5, Z4
-	VMAXPD       const_minusFar<>+0(SB), Z3, Z5
-	VMAXPD       const_minusFar<>+0(SB), Z4, Z6
-	VMULPD       const_log2E<>+0(SB), Z5, Z10
-	VMULPD       const_log2E<>+0(SB), Z6, Z11
-	VADDPD       const_round<>+0(SB), Z10, Z10
-	VADDPD       const_round<>+0(SB), Z11, Z11
-	VSUBPD       const_round<>+0(SB), Z10, Z12
-	VSUBPD       const_round<>+0(SB), Z11, Z13
-	VMULPD       const_ln2Hi<>+0(SB), Z12, Z14
-	VMULPD       const_ln2Hi<>+0(SB), Z13, Z15
-	VSUBPD       Z14, Z5, Z5
-	VSUBPD       Z15, Z6, Z6
-	VMULPD       const_ln2Lo<>+0(SB), Z12, Z12
-	VMULPD       const_ln2Lo<>+0(SB), Z13, Z13
-	VSUBPD       Z12, Z5, Z5
-	VSUBPD       Z13, Z6, Z6
-	VMULPD       Z5, Z5, Z12
-	VMULPD       Z6, Z6, Z13
-	VMULPD       Z12, Z12, Z14
-	VMULPD       Z13, Z13, Z15
-	VMULPD       const_exp9<>+0(SB), Z5, Z16
-	VMULPD       const_exp9<>+0(SB), Z6, Z17
-	VADDPD       const_exp8<>+0(SB), Z16, Z16
-	VADDPD       const_exp8<>+0(SB), Z17, Z17
-	VMULPD       Z14, Z16, Z16
-	VMULPD       Z15, Z17, Z17
-	VMULPD       const_exp5<>+0(SB), Z5, Z18
-	VMULPD       const_exp5<>+0(SB), Z6, Z19
-	VADDPD       const_exp4<>+0(SB), Z18, Z18
-	VADDPD       const_exp4<>+0(SB), Z19, Z19
-	VMULPD       const_exp7<>+0(SB), Z5, Z20
-	VMULPD       const_exp7<>+0(SB), Z6, Z21
-	VADDPD       const_exp6<>+0(SB), Z20, Z20
-	VADDPD       const_exp6<>+0(SB), Z21, Z21
-	VMULPD       Z12, Z20, Z20
-	VMULPD       Z13, Z21, Z21
-	VADDPD       Z18, Z20, Z18
-	VADDPD       Z19, Z21, Z19
-	VADDPD       Z18, Z16, Z16
-	VADDPD       Z19, Z17, Z17
-	VMULPD       Z14, Z16, Z14
-	VMULPD       Z15, Z17, Z15
-	VMULPD       const_exp1<>+0(SB), Z5, Z16
-	VMULPD       const_exp1<>+0(SB), Z6, Z17
-	VADDPD       const_exp0<>+0(SB), Z16, Z16
-	VADDPD       const_exp0<>+0(SB), Z17, Z17
-	VMULPD       const_exp3<>+0(SB), Z5, Z18
-	VMULPD       const_exp3<>+0(SB), Z6, Z19
-	VADDPD       const_exp2<>+0(SB), Z18, Z18
-	VADDPD       const_exp2<>+0(SB), Z19, Z19
-	VMULPD       Z12, Z18, Z18
-	VMULPD       Z13, Z19, Z19
-	VADDPD       Z16, Z18, Z16
-	VADDPD       Z17, Z19, Z17
-	VADDPD       Z16, Z14, Z14
-	VADDPD       Z17, Z15, Z15
-	VMULPD       Z12, Z14, Z12
-	VMULPD       Z13, Z15, Z13
-	VADDPD       Z5, Z12, Z5
-	VADDPD       Z6, Z13, Z6
-	VADDPD       const_one<>+0(SB), Z5, Z5
-	VADDPD       const_one<>+0(SB), Z6, Z6
-	VPSLLQ       $0x34, Z10, Z10
-	VPSLLQ       $0x34, Z11, Z11
-	VPADDQ       Z10, Z5, Z5
-	VPADDQ       Z11, Z6, Z6
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z3, K1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z4, K2
-	VMOVUPD      const_zero<>+0(SB), Z3
-	VBLENDMPD    Z5, Z3, K1, Z7
-	VBLENDMPD    Z6, Z3, K2, Z8
-	VADDPD       Z0, Z7, Z0
-	VADDPD       Z0, Z8, Z0
-	VMULPD       Z7, Z7, Z3
-	VMULPD       Z8, Z8, Z4
+	VMAXPD       const_minusFar<>+0(SB), Z3, Z3
+	VMAXPD       const_minusFar<>+0(SB), Z4, Z4
+	VMULPD       const_log2E<>+0(SB), Z3, Z5
+	VMULPD       const_log2E<>+0(SB), Z4, Z6
+	VADDPD       const_round<>+0(SB), Z5, Z5
+	VADDPD       const_round<>+0(SB), Z6, Z6
+	VSUBPD       const_round<>+0(SB), Z5, Z7
+	VSUBPD       const_round<>+0(SB), Z6, Z8
+	VMULPD       const_ln2Hi<>+0(SB), Z7, Z9
+	VMULPD       const_ln2Hi<>+0(SB), Z8, Z10
+	VSUBPD       Z9, Z3, Z3
+	VSUBPD       Z10, Z4, Z4
+	VMULPD       const_ln2Lo<>+0(SB), Z7, Z7
+	VMULPD       const_ln2Lo<>+0(SB), Z8, Z8
+	VSUBPD       Z7, Z3, Z3
+	VSUBPD       Z8, Z4, Z4
+	VMULPD       Z3, Z3, Z7
+	VMULPD       Z4, Z4, Z8
+	VMULPD       Z7, Z7, Z9
+	VMULPD       Z8, Z8, Z10
+	VMULPD       const_exp9<>+0(SB), Z3, Z11
+	VMULPD       const_exp9<>+0(SB), Z4, Z12
+	VADDPD       const_exp8<>+0(SB), Z11, Z11
+	VADDPD       const_exp8<>+0(SB), Z12, Z12
+	VMULPD       Z9, Z11, Z11
+	VMULPD       Z10, Z12, Z12
+	VMULPD       const_exp5<>+0(SB), Z3, Z13
+	VMULPD       const_exp5<>+0(SB), Z4, Z14
+	VADDPD       const_exp4<>+0(SB), Z13, Z13
+	VADDPD       const_exp4<>+0(SB), Z14, Z14
+	VMULPD       const_exp7<>+0(SB), Z3, Z15
+	VMULPD       const_exp7<>+0(SB), Z4, Z16
+	VADDPD       const_exp6<>+0(SB), Z15, Z15
+	VADDPD       const_exp6<>+0(SB), Z16, Z16
+	VMULPD       Z7, Z15, Z15
+	VMULPD       Z8, Z16, Z16
+	VADDPD       Z13, Z15, Z13
+	VADDPD       Z14, Z16, Z14
+	VADDPD       Z13, Z11, Z11
+	VADDPD       Z14, Z12, Z12
+	VMULPD       Z9, Z11, Z9
+	VMULPD       Z10, Z12, Z10
+	VMULPD       const_exp1<>+0(SB), Z3, Z11
+	VMULPD       const_exp1<>+0(SB), Z4, Z12
+	VADDPD       const_exp0<>+0(SB), Z11, Z11
+	VADDPD       const_exp0<>+0(SB), Z12, Z12
+	VMULPD       const_exp3<>+0(SB), Z3, Z13
+	VMULPD       const_exp3<>+0(SB), Z4, Z14
+	VADDPD       const_exp2<>+0(SB), Z13, Z13
+	VADDPD       const_exp2<>+0(SB), Z14, Z14
+	VMULPD       Z7, Z13, Z13
+	VMULPD       Z8, Z14, Z14
+	VADDPD       Z11, Z13, Z11
+	VADDPD       Z12, Z14, Z12
+	VADDPD       Z11, Z9, Z9
+	VADDPD       Z12, Z10, Z10
+	VMULPD       Z7, Z9, Z7
+	VMULPD       Z8, Z10, Z8
+	VADDPD       Z3, Z7, Z3
+	VADDPD       Z4, Z8, Z4
+	VADDPD       const_one<>+0(SB), Z3, Z3
+	VADDPD       const_one<>+0(SB), Z4, Z4
+	VPSLLQ       $0x34, Z5, Z5
+	VPSLLQ       $0x34, Z6, Z6
+	VPADDQ       Z5, Z3, Z3
+	VPADDQ       Z6, Z4, Z4
+	VADDPD       Z0, Z3, Z0
+	VADDPD       Z0, Z4, Z0
+	VMULPD       Z3, Z3, Z3
+	VMULPD       Z4, Z4, Z4
 	VADDPD       Z1, Z3, Z1
 	VADDPD       Z1, Z4, Z1
 	VMULPD       Z3, Z3, Z3
@@ -3494,44 +3479,41 @@ turn8:
 	VBROADCASTSD b+24(FP), Z5
 	VMOVAPD      Z3, Z3
 	VFMSUB213PD  Z5, Z4, Z3
-	VMAXPD       const_minusFar<>+0(SB), Z3, Z4
-	VMULPD       const_log2E<>+0(SB), Z4, Z5
-	VADDPD       const_round<>+0(SB), Z5, Z5
-	VSUBPD       const_round<>+0(SB), Z5, Z6
-	VMULPD       const_ln2Hi<>+0(SB), Z6, Z7
-	VSUBPD       Z7, Z4, Z4
-	VMULPD       const_ln2Lo<>+0(SB), Z6, Z6
-	VSUBPD       Z6, Z4, Z4
-	VMULPD       Z4, Z4, Z6
-	VMULPD       Z6, Z6, Z7
-	VMULPD       const_exp9<>+0(SB), Z4, Z8
-	VADDPD       const_exp8<>+0(SB), Z8, Z8
-	VMULPD       Z7, Z8, Z8
-	VMULPD       const_exp5<>+0(SB), Z4, Z10
-	VADDPD       const_exp4<>+0(SB), Z10, Z10
-	VMULPD       const_exp7<>+0(SB), Z4, Z11
-	VADDPD       const_exp6<>+0(SB), Z11, Z11
-	VMULPD       Z6, Z11, Z11
-	VADDPD       Z10, Z11, Z10
-	VADDPD       Z10, Z8, Z8
-	VMULPD       Z7, Z8, Z7
-	VMULPD       const_exp1<>+0(SB), Z4, Z8
-	VADDPD       const_exp0<>+0(SB), Z8, Z8
-	VMULPD       const_exp3<>+0(SB), Z4, Z10
-	VADDPD       const_exp2<>+0(SB), Z10, Z10
-	VMULPD       Z6, Z10, Z10
-	VADDPD       Z8, Z10, Z8
+	VMAXPD       const_minusFar<>+0(SB), Z3, Z3
+	VMULPD       const_log2E<>+0(SB), Z3, Z4
+	VADDPD       const_round<>+0(SB), Z4, Z4
+	VSUBPD       const_round<>+0(SB), Z4, Z5
+	VMULPD       const_ln2Hi<>+0(SB), Z5, Z6
+	VSUBPD       Z6, Z3, Z3
+	VMULPD       const_ln2Lo<>+0(SB), Z5, Z5
+	VSUBPD       Z5, Z3, Z3
+	VMULPD       Z3, Z3, Z5
+	VMULPD       Z5, Z5, Z6
+	VMULPD       const_exp9<>+0(SB), Z3, Z7
+	VADDPD       const_exp8<>+0(SB), Z7, Z7
+	VMULPD       Z6, Z7, Z7
+	VMULPD       const_exp5<>+0(SB), Z3, Z8
+	VADDPD       const_exp4<>+0(SB), Z8, Z8
+	VMULPD       const_exp7<>+0(SB), Z3, Z9
+	VADDPD       const_exp6<>+0(SB), Z9, Z9
+	VMULPD       Z5, Z9, Z9
+	VADDPD       Z8, Z9, Z8
 	VADDPD       Z8, Z7, Z7
 	VMULPD       Z6, Z7, Z6
-	VADDPD       Z4, Z6, Z4
-	VADDPD       const_one<>+0(SB), Z4, Z4
-	VPSLLQ       $0x34, Z5, Z5
-	VPADDQ       Z5, Z4, Z4
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z3, K1
-	VMOVUPD      const_zero<>+0(SB), Z3
-	VBLENDMPD    Z4, Z3, K1, Z9
-	VADDPD       Z0, Z9, Z0
-	VMULPD       Z9, Z9, Z3
+	VMULPD       const_exp1<>+0(SB), Z3, Z7
+	VADDPD       const_exp0<>+0(SB), Z7, Z7
+	VMULPD       const_exp3<>+0(SB), Z3, Z8
+	VADDPD       const_exp2<>+0(SB), Z8, Z8
+	VMULPD       Z5, Z8, Z8
+	VADDPD       Z7, Z8, Z7
+	VADDPD       Z7, Z6, Z6
+	VMULPD       Z5, Z6, Z5
+	VADDPD       Z3, Z5, Z3
+	VADDPD       const_one<>+0(SB), Z3, Z3
+	VPSLLQ       $0x34, Z4, Z4
+	VPADDQ       Z4, Z3, Z3
+	VADDPD       Z0, Z3, Z0
+	VMULPD       Z3, Z3, Z3
 	VADDPD       Z1, Z3, Z1
 	VMULPD       Z3, Z3, Z3
 	VADDPD       Z2, Z3, Z2
@@ -3583,87 +3565,82 @@ turn16:
 	VMAXPD       Z1, Z7, Z1
 	VADDPD       Z2, Z6, Z2
 	VADDPD       Z2, Z7, Z2
-	VBROADCASTSD a+32(FP), Z11
-	VBROADCASTSD b+40(FP), Z12
+	VBROADCASTSD a+32(FP), Z8
+	VBROADCASTSD b+40(FP), Z9
 	VMOVAPD      Z6, Z6
-	VFMSUB213PD  Z12, Z11, Z6
+	VFMSUB213PD  Z9, Z8, Z6
 	VMOVAPD      Z7, Z7
-	VFMSUB213PD  Z12, Z11, Z7
-	VMAXPD       const_minusFar<>+0(SB), Z6, Z11
-	VMAXPD       const_minusFar<>+0(SB), Z7, Z12
-	VMULPD       const_log2E<>+0(SB), Z11, Z13
-	VMULPD       const_log2E<>+0(SB), Z12, Z14
-	VADDPD       const_round<>+0(SB), Z13, Z13
-	VADDPD       const_round<>+0(SB), Z14, Z14
-	VSUBPD       const_round<>+0(SB), Z13, Z15
-	VSUBPD       const_round<>+0(SB), Z14, Z16
-	VMULPD       const_ln2Hi<>+0(SB), Z15, Z17
-	VMULPD       const_ln2Hi<>+0(SB), Z16, Z18
-	VSUBPD       Z17, Z11, Z11
-	VSUBPD       Z18, Z12, Z12
-	VMULPD       const_ln2Lo<>+0(SB), Z15, Z15
-	VMULPD       const_ln2Lo<>+0(SB), Z16, Z16
-	VSUBPD       Z15, Z11, Z11
-	VSUBPD       Z16, Z12, Z12
-	VMULPD       Z11, Z11, Z15
-	VMULPD       Z12, Z12, Z16
-	VMULPD       Z15, Z15, Z17
-	VMULPD       Z16, Z16, Z18
-	VMULPD       const_exp9<>+0(SB), Z11, Z19
-	VMULPD       const_exp9<>+0(SB), Z12, Z20
-	VADDPD       const_exp8<>+0(SB), Z19, Z19
-	VADDPD       const_exp8<>+0(SB), Z20, Z20
-	VMULPD       Z17, Z19, Z19
-	VMULPD       Z18, Z20, Z20
-	VMULPD       const_exp5<>+0(SB), Z11, Z21
-	VMULPD       const_exp5<>+0(SB), Z12, Z22
-	VADDPD       const_exp4<>+0(SB), Z21, Z21
-	VADDPD       const_exp4<>+0(SB), Z22, Z22
-	VMULPD       const_exp7<>+0(SB), Z11, Z23
-	VMULPD       const_exp7<>+0(SB), Z12, Z24
-	VADDPD       const_exp6<>+0(SB), Z23, Z23
-	VADDPD       const_exp6<>+0(SB), Z24, Z24
-	VMULPD       Z15, Z23, Z23
-	VMULPD       Z16, Z24, Z24
-	VADDPD       Z21, Z23, Z21
-	VADDPD       Z22, Z24, Z22
-	VADDPD       Z21, Z19, Z19
-	VADDPD       Z22, Z20, Z20
-	VMULPD       Z17, Z19, Z17
-	VMULPD       Z18, Z20, Z18
-	VMULPD       const_exp1<>+0(SB), Z11, Z19
-	VMULPD       const_exp1<>+0(SB), Z12, Z20
-	VADDPD       const_exp0<>+0(SB), Z19, Z19
-	VADDPD       const_exp0<>+0(SB), Z20, Z20
-	VMULPD       const_exp3<>+0(SB), Z11, Z21
-	VMULPD       const_exp3<>+0(SB), Z12, Z22
-	VADDPD       const_exp2<>+0(SB), Z21, Z21
-	VADDPD       const_exp2<>+0(SB), Z22, Z22
-	VMULPD       Z15, Z21, Z21
-	VMULPD       Z16, Z22, Z22
-	VADDPD       Z19, Z21, Z19
-	VADDPD       Z20, Z22, Z20
-	VADDPD       Z19, Z17, Z17
-	VADDPD       Z20, Z18, Z18
-	VMULPD       Z15, Z17, Z15
-	VMULPD       Z16, Z18, Z16
-	VADDPD       Z11, Z15, Z11
-	VADDPD       Z12, Z16, Z12
-	VADDPD       const_one<>+0(SB), Z11, Z11
-	VADDPD       const_one<>+0(SB), Z12, Z12
-	VPSLLQ       $0x34, Z13, Z13
-	VPSLLQ       $0x34, Z14, Z14
-	VPADDQ       Z13, Z11, Z11
-	VPADDQ       Z14, Z12, Z12
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z6, K1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z7, K2
-	VMOVUPD      const_zero<>+0(SB), Z6
-	VBLENDMPD    Z11, Z6, K1, Z8
-	VBLENDMPD    Z12, Z6, K2, Z9
-	VADDPD       Z3, Z8, Z3
-	VADDPD       Z3, Z9, Z3
-	VMULPD       Z8, Z8, Z6
-	VMULPD       Z9, Z9, Z7
+	VFMSUB213PD  Z9, Z8, Z7
+	VMAXPD       const_minusFar<>+0(SB), Z6, Z6
+	VMAXPD       const_minusFar<>+0(SB), Z7, Z7
+	VMULPD       const_log2E<>+0(SB), Z6, Z8
+	VMULPD       const_log2E<>+0(SB), Z7, Z9
+	VADDPD       const_round<>+0(SB), Z8, Z8
+	VADDPD       const_round<>+0(SB), Z9, Z9
+	VSUBPD       const_round<>+0(SB), Z8, Z10
+	VSUBPD       const_round<>+0(SB), Z9, Z11
+	VMULPD       const_ln2Hi<>+0(SB), Z10, Z12
+	VMULPD       const_ln2Hi<>+0(SB), Z11, Z13
+	VSUBPD       Z12, Z6, Z6
+	VSUBPD       Z13, Z7, Z7
+	VMULPD       const_ln2Lo<>+0(SB), Z10, Z10
+	VMULPD       const_ln2Lo<>+0(SB), Z11, Z11
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VMULPD       Z6, Z6, Z10
+	VMULPD       Z7, Z7, Z11
+	VMULPD       Z10, Z10, Z12
+	VMULPD       Z11, Z11, Z13
+	VMULPD       const_exp9<>+0(SB), Z6, Z14
+	VMULPD       const_exp9<>+0(SB), Z7, Z15
+	VADDPD       const_exp8<>+0(SB), Z14, Z14
+	VADDPD       const_exp8<>+0(SB), Z15, Z15
+	VMULPD       Z12, Z14, Z14
+	VMULPD       Z13, Z15, Z15
+	VMULPD       const_exp5<>+0(SB), Z6, Z16
+	VMULPD       const_exp5<>+0(SB), Z7, Z17
+	VADDPD       const_exp4<>+0(SB), Z16, Z16
+	VADDPD       const_exp4<>+0(SB), Z17, Z17
+	VMULPD       const_exp7<>+0(SB), Z6, Z18
+	VMULPD       const_exp7<>+0(SB), Z7, Z19
+	VADDPD       const_exp6<>+0(SB), Z18, Z18
+	VADDPD       const_exp6<>+0(SB), Z19, Z19
+	VMULPD       Z10, Z18, Z18
+	VMULPD       Z11, Z19, Z19
+	VADDPD       Z16, Z18, Z16
+	VADDPD       Z17, Z19, Z17
+	VADDPD       Z16, Z14, Z14
+	VADDPD       Z17, Z15, Z15
+	VMULPD       Z12, Z14, Z12
+	VMULPD       Z13, Z15, Z13
+	VMULPD       const_exp1<>+0(SB), Z6, Z14
+	VMULPD       const_exp1<>+0(SB), Z7, Z15
+	VADDPD       const_exp0<>+0(SB), Z14, Z14
+	VADDPD       const_exp0<>+0(SB), Z15, Z15
+	VMULPD       const_exp3<>+0(SB), Z6, Z16
+	VMULPD       const_exp3<>+0(SB), Z7, Z17
+	VADDPD       const_exp2<>+0(SB), Z16, Z16
+	VADDPD       const_exp2<>+0(SB), Z17, Z17
+	VMULPD       Z10, Z16, Z16
+	VMULPD       Z11, Z17, Z17
+	VADDPD       Z14, Z16, Z14
+	VADDPD       Z15, Z17, Z15
+	VADDPD       Z14, Z12, Z12
+	VADDPD       Z15, Z13, Z13
+	VMULPD       Z10, Z12, Z10
+	VMULPD       Z11, Z13, Z11
+	VADDPD       Z6, Z10, Z6
+	VADDPD       Z7, Z11, Z7
+	VADDPD       const_one<>+0(SB), Z6, Z6
+	VADDPD       const_one<>+0(SB), Z7, Z7
+	VPSLLQ       $0x34, Z8, Z8
+	VPSLLQ       $0x34, Z9, Z9
+	VPADDQ       Z8, Z6, Z6
+	VPADDQ       Z9, Z7, Z7
+	VADDPD       Z3, Z6, Z3
+	VADDPD       Z3, Z7, Z3
+	VMULPD       Z6, Z6, Z6
+	VMULPD       Z7, Z7, Z7
 	VADDPD       Z4, Z6, Z4
 	VADDPD       Z4, Z7, Z4
 	VMULPD       Z6, Z6, Z6
@@ -3691,44 +3668,41 @@ turn8:
 	VBROADCASTSD b+40(FP), Z8
 	VMOVAPD      Z6, Z6
 	VFMSUB213PD  Z8, Z7, Z6
-	VMAXPD       const_minusFar<>+0(SB), Z6, Z7
-	VMULPD       const_log2E<>+0(SB), Z7, Z8
-	VADDPD       const_round<>+0(SB), Z8, Z8
-	VSUBPD       const_round<>+0(SB), Z8, Z9
-	VMULPD       const_ln2Hi<>+0(SB), Z9, Z11
-	VSUBPD       Z11, Z7, Z7
-	VMULPD       const_ln2Lo<>+0(SB), Z9, Z9
-	VSUBPD       Z9, Z7, Z7
-	VMULPD       Z7, Z7, Z9
-	VMULPD       Z9, Z9, Z11
-	VMULPD       const_exp9<>+0(SB), Z7, Z12
-	VADDPD       const_exp8<>+0(SB), Z12, Z12
-	VMULPD       Z11, Z12, Z12
-	VMULPD       const_exp5<>+0(SB), Z7, Z13
-	VADDPD       const_exp4<>+0(SB), Z13, Z13
-	VMULPD       const_exp7<>+0(SB), Z7, Z14
-	VADDPD       const_exp6<>+0(SB), Z14, Z14
-	VMULPD       Z9, Z14, Z14
-	VADDPD       Z13, Z14, Z13
-	VADDPD       Z13, Z12, Z12
-	VMULPD       Z11, Z12, Z11
-	VMULPD       const_exp1<>+0(SB), Z7, Z12
-	VADDPD       const_exp0<>+0(SB), Z12, Z12
-	VMULPD       const_exp3<>+0(SB), Z7, Z13
-	VADDPD       const_exp2<>+0(SB), Z13, Z13
-	VMULPD       Z9, Z13, Z13
-	VADDPD       Z12, Z13, Z12
-	VADDPD       Z12, Z11, Z11
-	VMULPD       Z9, Z11, Z9
-	VADDPD       Z7, Z9, Z7
-	VADDPD       const_one<>+0(SB), Z7, Z7
-	VPSLLQ       $0x34, Z8, Z8
-	VPADDQ       Z8, Z7, Z7
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z6, K1
-	VMOVUPD      const_zero<>+0(SB), Z6
-	VBLENDMPD    Z7, Z6, K1, Z10
-	VADDPD       Z3, Z10, Z3
-	VMULPD       Z10, Z10, Z6
+	VMAXPD       const_minusFar<>+0(SB), Z6, Z6
+	VMULPD       const_log2E<>+0(SB), Z6, Z7
+	VADDPD       const_round<>+0(SB), Z7, Z7
+	VSUBPD       const_round<>+0(SB), Z7, Z8
+	VMULPD       const_ln2Hi<>+0(SB), Z8, Z9
+	VSUBPD       Z9, Z6, Z6
+	VMULPD       const_ln2Lo<>+0(SB), Z8, Z8
+	VSUBPD       Z8, Z6, Z6
+	VMULPD       Z6, Z6, Z8
+	VMULPD       Z8, Z8, Z9
+	VMULPD       const_exp9<>+0(SB), Z6, Z10
+	VADDPD       const_exp8<>+0(SB), Z10, Z10
+	VMULPD       Z9, Z10, Z10
+	VMULPD       const_exp5<>+0(SB), Z6, Z11
+	VADDPD       const_exp4<>+0(SB), Z11, Z11
+	VMULPD       const_exp7<>+0(SB), Z6, Z12
+	VADDPD       const_exp6<>+0(SB), Z12, Z12
+	VMULPD       Z8, Z12, Z12
+	VADDPD       Z11, Z12, Z11
+	VADDPD       Z11, Z10, Z10
+	VMULPD       Z9, Z10, Z9
+	VMULPD       const_exp1<>+0(SB), Z6, Z10
+	VADDPD       const_exp0<>+0(SB), Z10, Z10
+	VMULPD       const_exp3<>+0(SB), Z6, Z11
+	VADDPD       const_exp2<>+0(SB), Z11, Z11
+	VMULPD       Z8, Z11, Z11
+	VADDPD       Z10, Z11, Z10
+	VADDPD       Z10, Z9, Z9
+	VMULPD       Z8, Z9, Z8
+	VADDPD       Z6, Z8, Z6
+	VADDPD       const_one<>+0(SB), Z6, Z6
+	VPSLLQ       $0x34, Z7, Z7
+	VPADDQ       Z7, Z6, Z6
+	VADDPD       Z3, Z6, Z3
+	VMULPD       Z6, Z6, Z6
 	VADDPD       Z4, Z6, Z4
 	VMULPD       Z6, Z6, Z6
 	VADDPD       Z5, Z6, Z5

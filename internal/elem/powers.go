@@ -5,7 +5,8 @@ import "math"
 // PowerSums are sums of e, e² and e⁴, each added up as [Sum] does it.
 type PowerSums [3]float64
 
-// Powers returns sums over e = exp(a·x[i] − b). e is 0 for an argument below −Far, and nonsense for one above Far.
+// Powers returns sums over e = exp(a·x[i] − b). For an argument below −Far e is e^−Far, which is nothing beside 1, and
+// for one above Far nonsense.
 func Powers(x []float64, a, b float64) PowerSums {
 	var s powerLanes
 	for i := powers(x, a, b, &s); i < len(x); i++ {
@@ -31,8 +32,8 @@ func SubPowers(dst, x, y []float64, a, b float64) (s PowerSums, lo, hi float64, 
 type powerLanes [3][lanes]float64
 
 func (s *powerLanes) add(i int, y float64) {
-	if !(y >= -Far) {
-		return // e is 0
+	if !(y > -Far) {
+		y = -Far
 	}
 	e, j := expOf(y), uint(i)%lanes
 	s[0][j] += e

@@ -40,7 +40,8 @@ func sumsOfPowers(v isa) (add func(g group, x vectors), end func()) {
 		updates[k], ends[k] = running(v, false, op(VADDPD), sums.Offset(64*k))
 	}
 	return func(g group, x vectors) {
-			e := exponential(g, g.fused(VFMSUB213PD, x, g.scalar(argument("a")), g.scalar(argument("b"))))
+			y := g.fused(VFMSUB213PD, x, g.scalar(argument("a")), g.scalar(argument("b")))
+			e := expOf(g, g.max(y, constant("minusFar")))
 			for k, update := range updates {
 				if k > 0 {
 					e = g.mul(e, e)
@@ -52,10 +53,4 @@ func sumsOfPowers(v isa) (add func(g group, x vectors), end func()) {
 				end()
 			}
 		}
-}
-
-// exponential is 0 below −Far.
-func exponential(g group, y vectors) vectors {
-	e := expOf(g, g.max(y, constant("minusFar")))
-	return g.choose(g.compare(y, greaterOrEqual, constant("minusFar")), e, g.whole("zero"))
 }
