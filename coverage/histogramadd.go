@@ -90,7 +90,8 @@ func (h *Histogram) place(b Batch) (lo, hi float64, err error) {
 			lo, hi = min(lo, l[i]), max(hi, l[i])
 		}
 	}
-	if width := (h.config.Hi - h.config.Lo) / float64(h.config.Bins); from == FromRef && width < elem.Far && h.edges[0] <= lo && hi < h.edges[h.config.Bins] {
+	width := (h.config.Hi - h.config.Lo) / float64(h.config.Bins)
+	if from == FromRef && width < elem.Far && h.edges[0] <= lo && hi < h.edges[h.config.Bins] {
 		h.bins.Weigh(h.entries[:n], w, l)
 		return lo, hi, nil
 	}

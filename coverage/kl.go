@@ -79,10 +79,10 @@ func (e *KLEstimator) Add(l []float64, k int) error {
 	if k < 1 || len(l)%k != 0 {
 		panic("coverage: k < 1, or a length that is not a multiple of k")
 	}
-	const prompts = 512 // at a time
 	before := *e
-	for lo := 0; lo < len(l); lo += prompts * k {
-		part := l[lo:min(lo+prompts*k, len(l))]
+	size := min(512, len(l)/k) * k // so many prompts at a time
+	for lo := 0; lo < len(l); lo += size {
+		part := l[lo:min(lo+size, len(l))]
 		c, finite := centred(part, k)
 		if !finite {
 			for i, v := range part {
@@ -100,15 +100,15 @@ func (e *KLEstimator) Add(l []float64, k int) error {
 // centred returns what the prompts of l add. finite is false if a value is not finite, or the sum.
 //
 // Values are taken relative to the mean of the first prompts. These deviate from the mean of all as the centre does, so
-// that correcting for it cancels no more of Σd² than n over their number.
+// that correcting for it loses no more digits of Σd² than n over their number has.
 func centred(l []float64, k int) (e KLEstimator, finite bool) {
-	first := l[:min(32*k, len(l))]
+	n := len(l) / k
+	first := l[:min(32, n)*k]
 	center := elem.Sum(first) / float64(len(first))
 	sum, squares := elem.Groups(l, k, center)
-	n := float64(len(l) / k)
-	off := sum / float64(k) / n
-	m2 := squares/float64(k*k) - float64(n*off*off)
-	return KLEstimator{len(l) / k, center + off, max(0, m2)}, sum-sum == 0
+	off := sum / float64(k) / float64(n)
+	m2 := squares/float64(k)/float64(k) - float64(float64(n)*off*off)
+	return KLEstimator{n, center + off, max(0, m2)}, sum-sum == 0
 }
 
 // Merge adds what o has seen.
