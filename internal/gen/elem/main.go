@@ -21,7 +21,14 @@ func main() {
 		smoothed(v)
 		logRatios(v)
 		tail(v)
+		sub(v)
+		powers(v)
+		subPowers(v)
+		place(v)
+		weigh(v)
+		groups(v)
 	}
+	scatter()
 	Generate()
 }
 
@@ -37,7 +44,7 @@ func exp(v isa) {
 		e := expOf(t.group, t.max(y, constant("minusFar")))
 		e = t.choose(t.compare(y, greaterOrEqual, constant("minusFar")), e, t.whole("zero"))
 		t.store(e, t.at(dst))
-	})
+	}, nothing)
 }
 
 // sum writes Sum.
@@ -105,7 +112,7 @@ func smoothed(v isa) {
 		val, slp := link(t.group, z, t.far(z))
 		t.store(val, t.at(value))
 		t.store(slp, t.at(slope))
-	})
+	}, nothing)
 }
 
 // logRatios writes the whole objective, from log-probabilities to derivatives and sums.
@@ -133,7 +140,7 @@ func logRatios(v isa) {
 		slope = t.mul(slope, t.scalar(argument("beta")))
 		t.store(slope, t.at(dChosen))
 		t.store(t.xor(slope, constant("sign")), t.at(dRejected))
-	})
+	}, nothing)
 }
 
 func pointer(name string) Mem { return Mem{Base: Load(Param(name), GP64())} }
