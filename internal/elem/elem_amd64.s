@@ -897,47 +897,45 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-48
 	JGT  after8
 
 turn8:
-	VBROADCASTSD b+32(FP), Y0
-	VXORPD       const_sign<>+0(SB), Y0, Y1
-	VXORPD       const_sign<>+0(SB), Y0, Y0
-	VMOVUPD      (CX)(BX*8), Y2
-	VMOVUPD      32(CX)(BX*8), Y3
-	VBROADCASTSD a+24(FP), Y4
-	VMOVAPD      Y2, Y2
-	VFMADD213PD  Y1, Y4, Y2
-	VMOVAPD      Y3, Y1
-	VFMADD213PD  Y0, Y4, Y1
-	VMAXPD       const_minusFar<>+0(SB), Y2, Y0
+	VMOVUPD      (CX)(BX*8), Y0
+	VMOVUPD      32(CX)(BX*8), Y1
+	VBROADCASTSD a+24(FP), Y2
+	VBROADCASTSD b+32(FP), Y3
+	VMOVAPD      Y0, Y0
+	VFMSUB213PD  Y3, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMSUB213PD  Y3, Y2, Y1
+	VMAXPD       const_minusFar<>+0(SB), Y0, Y2
 	VMAXPD       const_minusFar<>+0(SB), Y1, Y3
 	VMOVUPD      const_log2E<>+0(SB), Y4
-	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y5
 	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y5
 	VMOVAPD      Y3, Y6
 	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y6
 	VMOVUPD      const_sixteenths<>+0(SB), Y7
 	VSUBPD       Y5, Y7, Y8
 	VSUBPD       Y6, Y7, Y7
-	VMOVAPD      Y0, Y9
+	VMOVAPD      Y2, Y9
 	VFMADD213PD  Y8, Y4, Y9
 	VMOVAPD      Y3, Y8
 	VFMADD213PD  Y7, Y4, Y8
 	VMOVUPD      const_log2ELo<>+0(SB), Y4
-	VMOVAPD      Y0, Y0
-	VFMADD213PD  Y9, Y4, Y0
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  Y9, Y4, Y2
 	VMOVAPD      Y3, Y3
 	VFMADD213PD  Y8, Y4, Y3
 	VMOVUPD      const_exp5<>+0(SB), Y4
 	VMOVAPD      Y4, Y7
-	VFMADD213PD  const_exp4<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp4<>+0(SB), Y2, Y7
 	VMOVAPD      Y4, Y4
 	VFMADD213PD  const_exp4<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp3<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp3<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp3<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp2<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp2<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp2<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp1<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp1<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp1<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp0<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp0<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp0<>+0(SB), Y3, Y4
 	VSHUFPS      $0x88, Y6, Y5, Y8
 	VPSLLD       $0x1c, Y8, Y9
@@ -953,16 +951,16 @@ turn8:
 	VPSLLQ       $0x30, Y6, Y6
 	VPADDQ       Y5, Y8, Y5
 	VPADDQ       Y6, Y9, Y6
-	VMULPD       Y0, Y5, Y0
+	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y6, Y3
-	VMOVAPD      Y0, Y0
-	VFMADD213PD  Y5, Y7, Y0
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  Y5, Y7, Y2
 	VMOVAPD      Y3, Y3
 	VFMADD213PD  Y6, Y4, Y3
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y2, Y2
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y0, Y0
 	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y1, Y1
 	VMOVUPD      const_zero<>+0(SB), Y4
-	VBLENDVPD    Y2, Y0, Y4, Y0
+	VBLENDVPD    Y0, Y2, Y4, Y0
 	VBLENDVPD    Y1, Y3, Y4, Y1
 	VMOVUPD      Y0, (AX)(BX*8)
 	VMOVUPD      Y1, 32(AX)(BX*8)
@@ -2775,56 +2773,53 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-48
 	JGT  after16
 
 turn16:
-	VBROADCASTSD b+32(FP), Z0
-	VMOVUPD      const_sign<>+0(SB), Z1
-	VPXORQ       Z1, Z0, Z2
-	VPXORQ       Z1, Z0, Z0
-	VMOVUPD      (CX)(BX*8), Z1
-	VMOVUPD      64(CX)(BX*8), Z6
-	VBROADCASTSD a+24(FP), Z7
+	VMOVUPD      (CX)(BX*8), Z0
+	VMOVUPD      64(CX)(BX*8), Z1
+	VBROADCASTSD a+24(FP), Z2
+	VBROADCASTSD b+32(FP), Z3
+	VMOVAPD      Z0, Z0
+	VFMSUB213PD  Z3, Z2, Z0
 	VMOVAPD      Z1, Z1
-	VFMADD213PD  Z2, Z7, Z1
-	VMOVAPD      Z6, Z2
-	VFMADD213PD  Z0, Z7, Z2
-	VMOVUPD      const_minusFar<>+0(SB), Z0
-	VMAXPD       Z0, Z1, Z6
-	VMAXPD       Z0, Z2, Z0
+	VFMSUB213PD  Z3, Z2, Z1
+	VMOVUPD      const_minusFar<>+0(SB), Z2
+	VMAXPD       Z2, Z0, Z3
+	VMAXPD       Z2, Z1, Z2
 	VMOVUPD      const_log2E<>+0(SB), Z7
 	VMOVUPD      const_sixteenths<>+0(SB), Z8
-	VMOVAPD      Z6, Z9
+	VMOVAPD      Z3, Z9
 	VFMADD213PD  Z8, Z7, Z9
-	VMOVAPD      Z0, Z10
+	VMOVAPD      Z2, Z10
 	VFMADD213PD  Z8, Z7, Z10
 	VMOVUPD      const_sixteenths<>+0(SB), Z8
 	VSUBPD       Z9, Z8, Z11
 	VSUBPD       Z10, Z8, Z8
-	VMOVAPD      Z6, Z12
+	VMOVAPD      Z3, Z12
 	VFMADD213PD  Z11, Z7, Z12
-	VMOVAPD      Z0, Z11
+	VMOVAPD      Z2, Z11
 	VFMADD213PD  Z8, Z7, Z11
 	VMOVUPD      const_log2ELo<>+0(SB), Z7
-	VMOVAPD      Z6, Z6
-	VFMADD213PD  Z12, Z7, Z6
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z11, Z7, Z0
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z12, Z7, Z3
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  Z11, Z7, Z2
 	VMOVUPD      const_exp5<>+0(SB), Z7
 	VMOVUPD      const_exp4<>+0(SB), Z8
 	VMOVAPD      Z7, Z11
-	VFMADD213PD  Z8, Z6, Z11
+	VFMADD213PD  Z8, Z3, Z11
 	VMOVAPD      Z7, Z7
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp3<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp2<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp1<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp0<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      table_root<>+0(SB), Z8
 	VMOVUPD      table_root<>+64(SB), Z12
 	VMOVAPD      Z9, Z13
@@ -2835,19 +2830,19 @@ turn16:
 	VPSLLQ       $0x30, Z10, Z9
 	VPADDQ       Z8, Z13, Z8
 	VPADDQ       Z9, Z14, Z9
-	VMULPD       Z6, Z8, Z6
-	VMULPD       Z0, Z9, Z0
-	VMOVAPD      Z6, Z6
-	VFMADD213PD  Z8, Z11, Z6
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z9, Z7, Z0
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z2, K2
-	VMOVUPD      const_zero<>+0(SB), Z1
-	VBLENDMPD    Z6, Z1, K1, Z3
-	VBLENDMPD    Z0, Z1, K2, Z4
-	VMOVUPD      Z3, (AX)(BX*8)
-	VMOVUPD      Z4, 64(AX)(BX*8)
+	VMULPD       Z3, Z8, Z3
+	VMULPD       Z2, Z9, Z2
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z8, Z11, Z3
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  Z9, Z7, Z2
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z0, K1
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K2
+	VMOVUPD      const_zero<>+0(SB), Z0
+	VBLENDMPD    Z3, Z0, K1, Z4
+	VBLENDMPD    Z2, Z0, K2, Z5
+	VMOVUPD      Z4, (AX)(BX*8)
+	VMOVUPD      Z5, 64(AX)(BX*8)
 	ADDQ         $0x10, BX
 	CMPQ         BX, DX
 	JLE          turn16
@@ -2859,43 +2854,42 @@ after16:
 	JGT  after8
 
 turn8:
-	VBROADCASTSD b+32(FP), Z0
-	VPXORQ       const_sign<>+0(SB), Z0, Z0
-	VMOVUPD      (CX)(BX*8), Z1
-	VBROADCASTSD a+24(FP), Z2
-	VMOVAPD      Z1, Z1
-	VFMADD213PD  Z0, Z2, Z1
-	VMAXPD       const_minusFar<>+0(SB), Z1, Z0
+	VMOVUPD      (CX)(BX*8), Z0
+	VBROADCASTSD a+24(FP), Z1
+	VBROADCASTSD b+32(FP), Z2
+	VMOVAPD      Z0, Z0
+	VFMSUB213PD  Z2, Z1, Z0
+	VMAXPD       const_minusFar<>+0(SB), Z0, Z1
 	VMOVUPD      const_log2E<>+0(SB), Z2
-	VMOVAPD      Z0, Z3
+	VMOVAPD      Z1, Z3
 	VFMADD213PD  const_sixteenths<>+0(SB), Z2, Z3
 	VMOVUPD      const_sixteenths<>+0(SB), Z4
 	VSUBPD       Z3, Z4, Z4
-	VMOVAPD      Z0, Z6
-	VFMADD213PD  Z4, Z2, Z6
+	VMOVAPD      Z1, Z5
+	VFMADD213PD  Z4, Z2, Z5
 	VMOVUPD      const_log2ELo<>+0(SB), Z2
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z6, Z2, Z0
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z5, Z2, Z1
 	VMOVUPD      const_exp5<>+0(SB), Z2
 	VMOVAPD      Z2, Z2
-	VFMADD213PD  const_exp4<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp3<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp2<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp1<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp0<>+0(SB), Z0, Z2
+	VFMADD213PD  const_exp4<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp3<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp2<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp1<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp0<>+0(SB), Z1, Z2
 	VMOVUPD      table_root<>+0(SB), Z4
-	VMOVUPD      table_root<>+64(SB), Z6
+	VMOVUPD      table_root<>+64(SB), Z5
 	VMOVAPD      Z3, Z7
-	VPERMI2PD    Z6, Z4, Z7
+	VPERMI2PD    Z5, Z4, Z7
 	VPSLLQ       $0x30, Z3, Z3
 	VPADDQ       Z3, Z7, Z3
-	VMULPD       Z0, Z3, Z0
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z3, Z2, Z0
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K1
-	VMOVUPD      const_zero<>+0(SB), Z1
-	VBLENDMPD    Z0, Z1, K1, Z5
-	VMOVUPD      Z5, (AX)(BX*8)
+	VMULPD       Z1, Z3, Z1
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z3, Z2, Z1
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z0, K1
+	VMOVUPD      const_zero<>+0(SB), Z0
+	VBLENDMPD    Z1, Z0, K1, Z6
+	VMOVUPD      Z6, (AX)(BX*8)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          turn8

@@ -48,7 +48,7 @@ func place(v isa) {
 		edge := func(k vectors) vectors {
 			q := t.mul(k, field(gridPer1))
 			rest := t.fused(VFNMADD213PD, q, field(gridN), k)
-			q = t.fused(VFMADD213PD, rest, field(gridPer1), q) // k/n, rounded as a division does
+			q = t.fma(rest, field(gridPer1), q) // k/n, rounded as a division does
 			return t.add(t.mul(q, field(gridWidth)), field(gridLo))
 		}
 		x := t.load(t.at(arg))
@@ -71,7 +71,7 @@ func weigh(v isa) {
 	entries, w, arg, grid := pointer("entry"), pointer("w"), pointer("x"), bins(v)
 	turns(v, func(t turn) {
 		field := func(number int) vectors { return grid(t.group, number) }
-		edge := func(k vectors) vectors { return t.fused(VFMADD213PD, k, field(gridStep), field(gridLo)) }
+		edge := func(k vectors) vectors { return t.fma(k, field(gridStep), field(gridLo)) }
 		x := t.load(t.at(arg))
 		k := t.floor(t.fused(VFMSUB213PD, t.sub(x, field(gridLo)), field(gridPerUnit), field(gridBias)))
 		next := t.add(k, constant("one"))

@@ -39,8 +39,7 @@ func exp(v isa) {
 	Doc("exp" + v.Name() + " is Exp for whole turns of eight elements.")
 	dst, arg := pointer("dst"), pointer("x")
 	turns(v, func(t turn) {
-		b := t.xor(t.scalar(argument("b")), constant("sign"))
-		y := t.fma(t.load(t.at(arg)), t.scalar(argument("a")), b)
+		y := t.fused(VFMSUB213PD, t.load(t.at(arg)), t.scalar(argument("a")), t.scalar(argument("b")))
 		e := expOf(t.group, t.max(y, constant("minusFar")))
 		e = t.choose(t.compare(y, greaterOrEqual, constant("minusFar")), e, t.whole("zero"))
 		t.store(e, t.at(dst))

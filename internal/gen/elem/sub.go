@@ -3,7 +3,6 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 )
 
 // sub writes Sub.
@@ -42,14 +41,4 @@ func running(v isa, registers bool, combine func(b, a, dst Op), lanes Mem) (upda
 			combine(total[k%len(total)], r, total[k%len(total)])
 		}
 	}, func() { g.store(total, at) }
-}
-
-// fused applies an instruction that rounds once to a, b and c, such as VFMADD213PD, which gives a·b + c.
-func (g group) fused(instruction func(...Op), a, b, c vectors) vectors {
-	return g.each(func(k int) reg.VecVirtual {
-		dst := g.reg()
-		VMOVAPD(a[k], dst)
-		instruction(c[k], b[k], dst)
-		return dst
-	})
 }
