@@ -127,7 +127,7 @@ func (c *crew) join() (t *Team, worker int) {
 	defer c.mu.Unlock()
 	for len(c.runs) > 0 {
 		t = c.runs[0]
-		if t.next.Load() >= int64(t.n) { // all pieces are taken
+		if !t.open() {
 			c.remove(t)
 			continue
 		}

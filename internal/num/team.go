@@ -2,6 +2,7 @@ package num
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,7 @@ import (
 // The goroutine that calls Run works too. The others are helpers, which all Teams of the
 // process share: see [crew].
 type Team struct {
-	next atomic.Int64 // piece
-	n    int          // of pieces
+	rest atomic.Uint64 // pieces that nobody has taken: from the lower half up to the upper
 	ctx  context.Context
 	work func(worker, piece int) error
 
@@ -51,9 +51,9 @@ func (t *Team) RunBrief(ctx context.Context, workers, n int, work func(worker, p
 }
 
 func (t *Team) run(ctx context.Context, workers, n int, brief bool, work func(worker, piece int) error) error {
-	t.ctx, t.n, t.work = ctx, n, work
+	t.ctx, t.work = ctx, work
 	t.failed, t.err = n, nil
-	t.next.Store(0)
+	t.rest.Store(uint64(n) << 32)
 	if workers > 1 {
 		t.share(workers-1, brief)
 	} else {
@@ -85,8 +85,8 @@ func (t *Team) gather() {
 // take does pieces until there are none.
 func (t *Team) take(worker int) {
 	for {
-		piece := int(t.next.Add(1)) - 1
-		if piece >= t.n {
+		piece, ok := t.next(worker > 0)
+		if !ok {
 			return
 		}
 		err := t.ctx.Err()
@@ -94,12 +94,44 @@ func (t *Team) take(worker int) {
 			err = t.work(worker, piece)
 		}
 		if err != nil {
-			t.mu.Lock()
-			if piece < t.failed {
-				t.failed, t.err = piece, err
-			}
-			t.mu.Unlock()
-			t.next.Store(int64(t.n)) // all pieces before this one are taken
+			t.fail(piece, err)
+		}
+	}
+}
+
+// next takes the first piece that is left, or the last. A helper gets the last: so the
+// two halves of a batch stay in the caches of two processors from Run to Run.
+func (t *Team) next(last bool) (piece int, ok bool) {
+	for {
+		rest := t.rest.Load()
+		from, to := rest&math.MaxUint32, rest>>32
+		switch {
+		case from >= to:
+			return 0, false
+		case last && t.rest.CompareAndSwap(rest, rest-1<<32):
+			return int(to - 1), true
+		case !last && t.rest.CompareAndSwap(rest, rest+1):
+			return int(from), true
+		}
+	}
+}
+
+// open reports whether there is a piece that nobody has taken.
+func (t *Team) open() bool {
+	rest := t.rest.Load()
+	return rest&math.MaxUint32 < rest>>32
+}
+
+// fail notes the error of a piece, and leaves out those after it.
+func (t *Team) fail(piece int, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if piece < t.failed {
+		t.failed, t.err = piece, err
+	}
+	for {
+		rest := t.rest.Load()
+		if rest>>32 <= uint64(piece) || t.rest.CompareAndSwap(rest, rest&math.MaxUint32|uint64(piece)<<32) {
 			return
 		}
 	}
