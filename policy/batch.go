@@ -78,6 +78,9 @@ func (b *batch[X]) lay(xs []X, each, remember bool) {
 		b.cost += work
 		b.widest = max(b.widest, responses)
 	}
+	if b.memo != nil {
+		b.memo.room()
+	}
 }
 
 const (
