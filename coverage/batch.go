@@ -45,13 +45,18 @@ func PromptID(name string) uint64 {
 	return mix(h.Sum64())
 }
 
-// check panics if lengths differ, and returns an error for a log-probability that is NaN or
-// +Inf, or that is −Inf where the sample was drawn from.
-func (b Batch) check(from Source) error {
+// lengths panics if lengths differ.
+func (b Batch) lengths(from Source) {
 	n := len(b.Prompt)
 	if len(b.LogP) != n || len(b.LogRef) != n || from == FromMixture && len(b.LogFrom) != n || from != FromMixture && b.LogFrom != nil {
 		panic("coverage: slices of different lengths, or LogFrom without FromMixture")
 	}
+}
+
+// check returns an error for a log-probability that is NaN or +Inf, or that is −Inf where the sample was drawn from.
+// It panics if lengths differ.
+func (b Batch) check(from Source) error {
+	b.lengths(from)
 	if from != FromMixture && b.finite() {
 		return nil
 	}
@@ -93,8 +98,18 @@ func (b Batch) logWeights(from Source, i int) (logw, logref, l float64) {
 	return 0, -l, l
 }
 
-// chunk samples are exponentiated at a time.
-const chunk = 256
+// chunk samples go through each step together: what is between the steps stays in the nearest cache.
+const chunk = 512
+
+// chunks calls f for the parts of a batch, until an error.
+func (b Batch) chunks(f func(Batch) error) error {
+	for lo := 0; lo < len(b.Prompt); lo += chunk {
+		if err := f(b.slice(lo, min(lo+chunk, len(b.Prompt)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (b Batch) slice(lo, hi int) Batch {
 	c := Batch{Prompt: b.Prompt[lo:hi], LogP: b.LogP[lo:hi], LogRef: b.LogRef[lo:hi]}

@@ -109,7 +109,12 @@ func BenchmarkAccumulators(b *testing.B) {
 				b.Fatal(err)
 			}
 			benchmarkAdd(b, fmt.Sprint("moments/replicates=", replicates), m.Add, batch)
+			ref, err := coverage.NewHistogram(coverage.HistogramConfig{Source: coverage.FromRef, Replicates: replicates})
+			if err != nil {
+				b.Fatal(err)
+			}
 			benchmarkAdd(b, fmt.Sprint("histogram/replicates=", replicates), h.Add, batch)
+			benchmarkAdd(b, fmt.Sprint("histogram/ref/replicates=", replicates), ref.Add, batch)
 		}
 		benchmarkAdd(b, "promptkl", coverage.NewPromptKL(coverage.FromPolicy).Add, batch)
 	}

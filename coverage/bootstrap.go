@@ -27,7 +27,7 @@ type Interval struct {
 type bootstrap struct {
 	replicates int
 	samples    uint64
-	lo, hi     uint64    // smallest and largest prompt id
+	lo, hi     uint64    // smallest and largest prompt id; without replicates nobody asks
 	counts     []float64 // samples in each replicate: integers
 	prompt     uint64    // whose weights are in weights
 	weights    []float64 // nil before the first prompt
@@ -59,14 +59,6 @@ func (b *bootstrap) take(prompt uint64, samples int) []float64 {
 	}
 	floats.AddScaled(b.counts, float64(samples), b.weights)
 	return b.weights
-}
-
-// see counts one sample for each prompt; there must be no replicates.
-func (b *bootstrap) see(prompts []uint64) {
-	b.samples += uint64(len(prompts))
-	for _, p := range prompts {
-		b.lo, b.hi = min(b.lo, p), max(b.hi, p)
-	}
 }
 
 func (b *bootstrap) merge(o *bootstrap) {

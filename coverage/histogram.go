@@ -32,13 +32,16 @@ type HistogramConfig struct {
 type Histogram struct {
 	config HistogramConfig
 	boot   bootstrap
+	bins   *elem.Bins
 	edges  []float64 // lower edges of the bins, and Hi
 	counts []uint64  // below Lo, the bins, from Hi on
 	mass   []float64 // Σ weight·e^{−shift} of the same
 	sums   []float64 // mass of the replicates, bin by bin
 
-	bins    []int // of a chunk
-	weights []float64
+	ratios, weights []float64 // of a chunk
+	entries         []int
+	added           []elem.Row // counts and masses of an Add without replicates, until it is done; else 0
+	lo, hi          float64    // smallest and largest ℓ of what was added
 }
 
 // ProfilePoint is the coverage profile at N = e^LogN. Lo and Hi are a 95% band for all
@@ -64,33 +67,15 @@ func NewHistogram(c HistogramConfig) (*Histogram, error) {
 	case c.Source < FromPolicy || c.Source > FromMixture:
 		return nil, fmt.Errorf("coverage: unknown Source %v", c.Source)
 	}
-	h := &Histogram{config: c, boot: newBootstrap(c.Replicates), edges: make([]float64, c.Bins+1)}
-	for i := range h.edges {
-		h.edges[i] = c.Lo + (c.Hi-c.Lo)*(float64(i)/float64(c.Bins))
-	}
+	bins := elem.NewBins(c.Lo, c.Hi, c.Bins)
+	h := &Histogram{config: c, boot: newBootstrap(c.Replicates), bins: bins, edges: bins.Edges}
 	h.counts, h.mass = make([]uint64, c.Bins+2), make([]float64, c.Bins+2)
 	h.sums = make([]float64, (c.Bins+2)*c.Replicates)
-	h.bins, h.weights = make([]int, chunk), make([]float64, chunk)
+	h.ratios, h.weights, h.entries = make([]float64, chunk), make([]float64, chunk), make([]int, chunk)
+	if c.Replicates == 0 {
+		h.added, h.lo, h.hi = make([]elem.Row, c.Bins+2), math.Inf(1), math.Inf(-1)
+	}
 	return h, nil
-}
-
-// bin is the entry of counts that ℓ belongs to; perUnit is the number of bins in a range of 1.
-func (h *Histogram) bin(l, perUnit float64) int {
-	last := len(h.edges) - 1
-	switch {
-	case l < h.edges[0]:
-		return 0
-	case l >= h.edges[last]:
-		return last + 1
-	}
-	k := 1 + min(last-1, int((l-h.edges[0])*perUnit))
-	for l < h.edges[k-1] { // rounding
-		k--
-	}
-	for l >= h.edges[k] {
-		k++
-	}
-	return k
 }
 
 // shift is the logarithm of the unit of mass in entry k: weights of samples of the reference are
@@ -100,78 +85,6 @@ func (h *Histogram) shift(k int) float64 {
 		return 0
 	}
 	return h.edges[max(k, 1)-1]
-}
-
-// Add adds a batch. A log-probability that a sample of the source cannot have is an error
-// that names it, and then nothing is added. It panics if lengths differ.
-func (h *Histogram) Add(b Batch) error {
-	if err := b.check(h.config.Source); err != nil {
-		return err
-	}
-	for lo := 0; lo < len(b.Prompt); lo += chunk {
-		h.addChunk(b.slice(lo, min(lo+chunk, len(b.Prompt))))
-	}
-	return nil
-}
-
-func (h *Histogram) addChunk(b Batch) {
-	n := len(b.Prompt)
-	bins, weights := h.bins[:n], h.weights[:n]
-	h.place(bins, weights, b)
-	if h.config.Source == FromPolicy {
-		for i := range weights {
-			weights[i] = 1
-		}
-	} else {
-		expAny(weights)
-	}
-	for _, k := range bins {
-		h.counts[k]++
-	}
-	if h.config.Replicates == 0 {
-		h.boot.see(b.Prompt)
-		for i, k := range bins {
-			h.mass[k] += weights[i]
-		}
-		return
-	}
-	b.runs(func(lo, hi int) {
-		taken := h.boot.take(b.Prompt[lo], hi-lo)
-		for i := lo; i < hi; i++ {
-			h.mass[bins[i]] += weights[i]
-			floats.AddScaled(h.replicates(bins[i]), weights[i], taken)
-		}
-	})
-}
-
-// place stores the bins of a chunk's samples, and the logarithms of their weights in units of
-// the bin.
-func (h *Histogram) place(bins []int, logw []float64, b Batch) {
-	perUnit := float64(h.config.Bins) / (h.config.Hi - h.config.Lo)
-	if h.config.Source == FromRef && b.finite() {
-		for i, lp := range b.LogP {
-			l := lp - b.LogRef[i]
-			k := h.bin(l, perUnit)
-			bins[i], logw[i] = k, l-h.edges[max(k, 1)-1]
-		}
-		return
-	}
-	for i := range b.Prompt {
-		w, _, l := b.logWeights(h.config.Source, i)
-		k := h.bin(l, perUnit)
-		bins[i], logw[i] = k, w-h.shift(k)
-	}
-}
-
-// expAny replaces x by eˣ.
-func expAny(x []float64) {
-	if elem.Max(x) <= elem.Far {
-		elem.Exp(x, x, 1, 0)
-		return
-	}
-	for i, v := range x { // weights far outside the range, which may overflow
-		x[i] = math.Exp(v)
-	}
 }
 
 func (h *Histogram) replicates(k int) []float64 {

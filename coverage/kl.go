@@ -79,37 +79,36 @@ func (e *KLEstimator) Add(l []float64, k int) error {
 	if k < 1 || len(l)%k != 0 {
 		panic("coverage: k < 1, or a length that is not a multiple of k")
 	}
-	if s := elem.Sum(l); s-s != 0 { // else all are finite
-		for i, v := range l {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("coverage: l[%d] = %v, must be finite", i, v)
+	before := *e
+	size := min(512, len(l)/k) * k // so many prompts at a time
+	for lo := 0; lo < len(l); lo += size {
+		part := l[lo:min(lo+size, len(l))]
+		c, finite := centred(part, k)
+		if !finite {
+			for i, v := range part {
+				if math.IsNaN(v) || math.IsInf(v, 0) {
+					*e = before
+					return fmt.Errorf("coverage: l[%d] = %v, must be finite", lo+i, v)
+				}
 			}
 		}
-	}
-	const prompts = 256 // at a time
-	for g := 0; g < len(l); g += prompts * k {
-		e.addChunk(l[g:min(g+prompts*k, len(l))], k)
+		e.Merge(c)
 	}
 	return nil
 }
 
-// addChunk merges the moments of a few prompts, in two passes: a division less for each.
-func (e *KLEstimator) addChunk(l []float64, k int) {
-	c := KLEstimator{n: len(l) / k, mean: elem.Sum(l) / float64(len(l))}
-	off := 0.0 // what rounding left of the mean
-	for g := 0; g < len(l); g += k {
-		sum := 0.0
-		for _, v := range l[g : g+k] {
-			sum += v - c.mean
-		}
-		d := sum / float64(k)
-		off += d
-		c.m2 += d * d
-	}
-	off /= float64(c.n)
-	c.mean += off
-	c.m2 -= float64(c.n) * off * off
-	e.Merge(c)
+// centred returns what the prompts of l add. finite is false if a value is not finite, or the sum.
+//
+// Values are taken relative to the mean of the first prompts. These deviate from the mean of all as the centre does, so
+// that correcting for it loses no more digits of Σd² than n over their number has.
+func centred(l []float64, k int) (e KLEstimator, finite bool) {
+	n := len(l) / k
+	first := l[:min(32, n)*k]
+	center := elem.Sum(first) / float64(len(first))
+	sum, squares := elem.Groups(l, k, center)
+	off := sum / float64(k) / float64(n)
+	m2 := squares/float64(k)/float64(k) - float64(float64(n)*off*off)
+	return KLEstimator{n, center + off, max(0, m2)}, sum-sum == 0
 }
 
 // Merge adds what o has seen.
@@ -119,8 +118,8 @@ func (e *KLEstimator) Merge(o KLEstimator) {
 	}
 	n := float64(e.n + o.n)
 	d := o.mean - e.mean
-	e.m2 += o.m2 + d*d*float64(e.n)*float64(o.n)/n
-	e.mean += d * float64(o.n) / n
+	e.m2 += o.m2 + float64(d*d*float64(e.n)*float64(o.n)/n)
+	e.mean += float64(d * float64(o.n) / n)
 	e.n += o.n
 }
 

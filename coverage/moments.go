@@ -6,9 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/floats"
-
-	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/record"
 )
 
@@ -40,6 +37,7 @@ type Moments struct {
 	largest []float64 // for each order: the largest exponent, −Inf at first
 	sum     []float64 // for each order: Σ exp(exponent − largest)
 	sums    []float64 // the same for each order and replicate
+	before  []float64 // largest and sum before an Add, which is undone if it fails
 	scratch []float64 // chunk for each order
 	ratio   []float64 // log-ratios of a chunk
 }
@@ -67,155 +65,9 @@ func NewMoments(c MomentsConfig) (*Moments, error) {
 		m.largest[i] = math.Inf(-1)
 	}
 	m.sums = make([]float64, len(c.Orders)*c.Replicates)
+	m.before = make([]float64, 2*len(c.Orders))
 	m.scratch, m.ratio = make([]float64, len(c.Orders)*chunk), make([]float64, chunk)
 	return m, nil
-}
-
-// Add adds a batch. A log-probability that a sample of the source cannot have is an error
-// that names it, and then nothing is added. It panics if lengths differ.
-func (m *Moments) Add(b Batch) error {
-	if err := b.check(m.config.Source); err != nil {
-		return err
-	}
-	for lo := 0; lo < len(b.Prompt); lo += chunk {
-		m.addChunk(b.slice(lo, min(lo+chunk, len(b.Prompt))))
-	}
-	return nil
-}
-
-func (m *Moments) addChunk(b Batch) {
-	n := len(b.Prompt)
-	l := m.ratio[:n]
-	lo, hi, finite := 0.0, 0.0, m.config.Source != FromMixture
-	if finite {
-		lo, hi = logRatios(l, b)
-		finite = lo >= -math.MaxFloat64 && hi <= math.MaxFloat64
-	}
-	for k, alpha := range m.config.Orders {
-		e := m.scratch[k*chunk:][:n]
-		if finite {
-			m.finite(k, e, l, lo, hi)
-			continue
-		}
-		for i := range e {
-			e[i] = m.exponent(b, i, alpha)
-		}
-		m.raise(k, floats.Max(e))
-		scale(e, m.largest[k])
-	}
-	if m.config.Replicates == 0 {
-		m.boot.see(b.Prompt)
-		for k := range m.config.Orders {
-			m.sum[k] += elem.Sum(m.scratch[k*chunk:][:n])
-		}
-		return
-	}
-	b.runs(func(lo, hi int) {
-		weights := m.boot.take(b.Prompt[lo], hi-lo)
-		for k := range m.config.Orders {
-			s := elem.Sum(m.scratch[k*chunk:][lo:hi])
-			m.sum[k] += s
-			floats.AddScaled(m.replicates(k), s, weights)
-		}
-	})
-}
-
-// finite stores e^{c·ℓ − largest} of order k for log-ratios in [lo, hi], where c is the order's factor
-// of ℓ. Where the order before has half of both, its squares are what is wanted.
-func (m *Moments) finite(k int, e, l []float64, lo, hi float64) {
-	c := m.factor(k)
-	m.raise(k, max(c*lo, c*hi)+0) // never −0, so that equal exponents have equal bits
-	switch {
-	case math.IsInf(m.largest[k], 0):
-		for i, v := range l {
-			e[i] = c * v
-		}
-		scale(e, m.largest[k])
-	case k > 0 && c == 2*m.factor(k-1) && m.largest[k] == 2*m.largest[k-1]:
-		for i, v := range m.scratch[(k-1)*chunk:][:len(l)] {
-			e[i] = v * v
-		}
-	default:
-		elem.Exp(e, l, c, m.largest[k])
-	}
-}
-
-// factor is what ℓ is multiplied by in the exponent of order k.
-func (m *Moments) factor(k int) float64 {
-	if m.config.Source == FromPolicy {
-		return m.config.Orders[k] - 1
-	}
-	return m.config.Orders[k]
-}
-
-// logRatios stores log π − log π_ref and returns the smallest and the largest. Samples of either
-// policy have a log-probability under it, so none is NaN.
-func logRatios(dst []float64, b Batch) (lo, hi float64) {
-	lo, hi = math.Inf(1), math.Inf(-1)
-	for i, lp := range b.LogP {
-		d := lp - b.LogRef[i]
-		dst[i] = d
-		if d < lo {
-			lo = d
-		}
-		if d > hi {
-			hi = d
-		}
-	}
-	return lo, hi
-}
-
-// scale replaces exponents x by exp(x − largest); of infinite ones, 1 and 0.
-func scale(x []float64, largest float64) {
-	switch {
-	case math.IsInf(largest, -1): // nothing but zeros
-		clear(x)
-	case math.IsInf(largest, 1):
-		for i, v := range x {
-			x[i] = 0
-			if v == largest {
-				x[i] = 1
-			}
-		}
-	default:
-		elem.Exp(x, x, 1, largest)
-	}
-}
-
-// exponent is the logarithm of what a sample adds to order α: π^α·π_ref^{1−α}/from.
-func (m *Moments) exponent(b Batch, i int, alpha float64) float64 {
-	switch lp, lr := b.LogP[i], b.LogRef[i]; {
-	case math.IsInf(lp, -1):
-		return lp // 0⁰ = 0, too
-	case math.IsInf(lr, -1):
-		if alpha < 1 {
-			return lr
-		}
-		return logRatio(0, lr)
-	case m.config.Source == FromPolicy:
-		return (alpha-1)*(lp-lr) + 0
-	case m.config.Source == FromRef:
-		return alpha*(lp-lr) + 0
-	default:
-		return alpha*(lp-lr) + lr - b.LogFrom[i]
-	}
-}
-
-func (m *Moments) replicates(k int) []float64 {
-	return m.sums[k*m.config.Replicates : (k+1)*m.config.Replicates]
-}
-
-// raise rescales the sums of an order to a larger exponent.
-func (m *Moments) raise(k int, top float64) {
-	if top <= m.largest[k] {
-		return
-	}
-	f := math.Exp(m.largest[k] - top)
-	m.largest[k] = top
-	m.sum[k] *= f
-	for r, v := range m.replicates(k) {
-		m.replicates(k)[r] = v * f
-	}
 }
 
 // Merge adds what o has seen; o must not be m. It panics if the configurations differ.

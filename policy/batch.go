@@ -78,12 +78,16 @@ func (b *batch[X]) lay(xs []X, each, remember bool) {
 		b.cost += work
 		b.widest = max(b.widest, responses)
 	}
+	if b.memo != nil {
+		b.memo.room()
+	}
 }
 
 const (
 	workOfResponse = 32      // that its exponential is worth
-	pieceWork      = 1 << 16 // of a piece, at least: about 10 µs
-	sharedWork     = 1 << 20 // is worth to wake another processor, which can take 50 µs
+	pieceWork      = 1 << 15 // of a piece, at least: about 6 µs
+	sharedWork     = 1 << 16 // is worth to be shared with processors that are awake
+	wakingWork     = 1 << 20 // is worth to wake another processor, which can take 50 µs
 )
 
 // pieces returns the number of pieces for an amount of work, at most limit.
@@ -94,8 +98,9 @@ func pieces(work, limit int) int {
 	return max(1, min(work/pieceWork, limit))
 }
 
-// do calls work for n pieces of the batch, and returns what failed in the order of the batch.
-func (b *batch[X]) do(ctx context.Context, n int, work func(worker, piece int) error) error {
+// do calls work for n pieces of the batch, which are so much work together, and returns what failed in the order of
+// the batch.
+func (b *batch[X]) do(ctx context.Context, n, cost int, work func(worker, piece int) error) error {
 	ok := false
 	defer func() {
 		if b.memo != nil {
@@ -114,8 +119,13 @@ func (b *batch[X]) do(ctx context.Context, n int, work func(worker, piece int) e
 	}
 	for w := range b.rooms[:workers] {
 		b.rooms[w].values = resize(b.rooms[w].values, b.widest)
+		b.rooms[w].cdf = resize(b.rooms[w].cdf, b.widest)
 	}
-	if err := b.team.Run(ctx, workers, n, work); err != nil {
+	run := b.team.Run
+	if cost < wakingWork {
+		run = b.team.RunBrief
+	}
+	if err := run(ctx, workers, n, work); err != nil {
 		return err
 	}
 	err := errors.Join(slices.Concat(b.errs...)...)

@@ -79,7 +79,7 @@ func (f *Finite[X]) LogProbs(ctx context.Context, dst []float64, xs []X, ys []in
 	defer f.end(c)
 	c.lay(xs, false, false)
 	c.dst, c.ys = dst, ys
-	return c.do(ctx, pieces(c.cost, c.cost), c.score)
+	return c.do(ctx, pieces(c.cost, c.cost), c.cost, c.score)
 }
 
 // Sample implements [Sampler]. The responses of a prompt that cannot be drawn from
@@ -93,7 +93,7 @@ func (f *Finite[X]) Sample(ctx context.Context, dst Draws[int], xs []X, ids []ui
 	defer f.end(c)
 	c.lay(xs, true, true)
 	c.draws, c.ids, c.k, c.key = dst, ids, k, key
-	return c.do(ctx, pieces(c.cost, c.cost), c.sample)
+	return c.do(ctx, pieces(c.cost, c.cost), c.cost, c.sample)
 }
 
 // call is a batch with the arguments of a call.
@@ -126,7 +126,8 @@ func (f *Finite[X]) end(c *call[X]) {
 }
 
 func (c *call[X]) scorePiece(worker, piece int) error {
-	me := &c.rooms[worker]
+	me := c.rooms[worker]
+	var errs []error
 	lo, hi := c.piece(piece)
 	for i := lo; i < hi; i++ {
 		from, to, x, err := c.prompt(i)
@@ -135,14 +136,16 @@ func (c *call[X]) scorePiece(worker, piece int) error {
 		}
 		logp := me.values[:to.values-from.values]
 		err = c.distribution(logp, x, to)
-		c.errs[piece] = scoreRun(c.errs[piece], c.dst[from.items:to.items], c.ys[from.items:to.items], from.items, logp, 0, err)
+		errs = scoreRun(errs, c.dst[from.items:to.items], c.ys[from.items:to.items], from.items, logp, 0, err)
 	}
+	c.errs[piece] = errs
 	return nil
 }
 
 func (c *call[X]) samplePiece(worker, piece int) error {
-	me := &c.rooms[worker]
+	me := c.rooms[worker]
 	var g rand.PCG
+	var errs []error
 	lo, hi := c.piece(piece)
 	for i := lo; i < hi; i++ {
 		from, to, x, err := c.prompt(i)
@@ -150,17 +153,17 @@ func (c *call[X]) samplePiece(worker, piece int) error {
 			return err
 		}
 		v := me.values[:to.values-from.values]
-		me.cdf = resize(me.cdf, len(v))
-		z, err := c.cumulate(me.cdf, v, x, to)
+		cdf := me.cdf[:len(v)]
+		z, err := c.cumulate(cdf, v, x, to)
 		if err != nil {
-			c.errs[piece] = append(c.errs[piece], &ItemError{i, err})
+			errs = append(errs, &ItemError{i, err})
 		}
 		h := c.key.prompt(c.ids[i])
 		for j := range c.k {
 			y, l := -1, math.NaN()
 			if err == nil {
 				stream(&g, h, j)
-				y = draw.Search(me.cdf, draw.Uniform(&g))
+				y = draw.Search(cdf, draw.Uniform(&g))
 				l = v[y] - z
 			}
 			at := i*c.k + j
@@ -173,6 +176,7 @@ func (c *call[X]) samplePiece(worker, piece int) error {
 			}
 		}
 	}
+	c.errs[piece] = errs
 	return nil
 }
 

@@ -25,8 +25,9 @@ type Candidates struct {
 // policy. Scoring, sampling and passes are safe for concurrent use, also with each
 // other, but not with changes to Params.
 //
-// Up to GOMAXPROCS goroutines share a batch that is worth it, of some hundred
-// microseconds; no result depends on their number. Of the last batch that was sampled or
+// Up to GOMAXPROCS goroutines share a batch that is worth it: one of some hundred
+// microseconds, or of some ten right after another, when the goroutines are still awake. No
+// result depends on their number. Of the last batch that was sampled or
 // passed, a policy keeps the products Φθ of [Dense] features and the softmaxes, at most 6 MiB, so that
 // a step that samples and scores the same prompts computes them once.
 type LogLinear struct {

@@ -16,6 +16,7 @@ type memo struct {
 	theta    []float64
 	features []*Dense
 	begin    []int     // of each, in products, logits and probs
+	size     int       // of products, logits and probs
 	z        []float64 // of each, log Σ e^logits
 	products []float64
 	logits   []float64 // with a reference, which may be another one the next time
@@ -40,8 +41,7 @@ func (m *memo) open(theta []float64, f *Dense) bool {
 		m.valid = false
 		m.theta = append(m.theta[:0], theta...)
 		clear(m.features)
-		m.features, m.begin, m.z = m.features[:0], m.begin[:0], m.z[:0]
-		m.products, m.logits, m.probs = m.products[:0], m.logits[:0], m.probs[:0]
+		m.features, m.begin, m.size = m.features[:0], m.begin[:0], 0
 	}
 	return true
 }
@@ -55,14 +55,12 @@ func (m *memo) place(f *Dense) (at int, known bool) {
 		return nowhere, false
 	}
 	if m.recording {
-		lo := len(m.products)
-		hi := lo + f.responses
-		if hi > memoLimit {
+		if m.size+f.responses > memoLimit {
 			return nowhere, false
 		}
-		m.features, m.begin, m.z = append(m.features, f), append(m.begin, lo), append(m.z, 0)
-		m.products, m.logits, m.probs = extend(m.products, hi), extend(m.logits, hi), extend(m.probs, hi)
-		return len(m.z) - 1, false
+		m.features, m.begin = append(m.features, f), append(m.begin, m.size)
+		m.size += f.responses
+		return len(m.begin) - 1, false
 	}
 	if m.next == len(m.features) { // pairs come chosen first, then rejected
 		m.next = 0
@@ -74,7 +72,13 @@ func (m *memo) place(f *Dense) (at int, known bool) {
 	return m.next - 1, true
 }
 
-func extend(s []float64, n int) []float64 { return slices.Grow(s, n-len(s))[:n] }
+// room makes room for the prompts that were placed.
+func (m *memo) room() {
+	if m.recording {
+		m.z = resize(m.z, len(m.begin))
+		m.products, m.logits, m.probs = resize(m.products, m.size), resize(m.logits, m.size), resize(m.probs, m.size)
+	}
+}
 
 // part returns what s, an array of the memo, has for a prompt of n responses.
 func (m *memo) part(s []float64, at, n int) []float64 { return s[m.begin[at]:][:n] }

@@ -82,21 +82,25 @@ func TestMemoIsNotSeen(t *testing.T) {
 // several goroutines at once.
 func TestProcessorsAreNotSeen(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	xs := denseCandidates(rand.New(rand.NewPCG(5, 5)), 300, 16, 240)
-	run := func() []float64 {
-		p := policy.NewLogLinear(240)
-		pass := p.NewPass()
-		var out []float64
-		for s := range 3 {
-			out = step(t, p, pass, xs, policy.Key{Step: uint64(s)}, s == 1)
+	for _, size := range []struct{ dim, steps int }{{48, 60}, {240, 3}} { // for helpers that are awake, and for others too
+		xs := denseCandidates(rand.New(rand.NewPCG(5, 5)), 300, 16, size.dim)
+		run := func() []float64 {
+			p := policy.NewLogLinear(size.dim)
+			pass := p.NewPass()
+			var out []float64
+			for s := range size.steps {
+				out = step(t, p, pass, xs, policy.Key{Step: uint64(s)}, s%2 == 1)
+			}
+			return out
 		}
-		return out
+		runtime.GOMAXPROCS(1)
+		want := run()
+		for _, procs := range []int{2, 3, 8} {
+			runtime.GOMAXPROCS(procs)
+			require.Equal(t, want, run(), "%d parameters, %d processors", size.dim, procs)
+		}
 	}
-	want := run()
-	for _, procs := range []int{2, 3, 8} {
-		runtime.GOMAXPROCS(procs)
-		require.Equal(t, want, run(), "%d processors", procs)
-	}
+	xs := denseCandidates(rand.New(rand.NewPCG(5, 5)), 300, 16, 240)
 	p := policy.NewLogLinear(240)
 	logp := make([][]float64, 4)
 	var all sync.WaitGroup

@@ -107,14 +107,15 @@ func (p *softmaxPass[X]) Forward(ctx context.Context, dst []float64, xs []X, ys 
 	p.lay(xs, false, true)
 	p.probs = resize(p.probs, p.last().values)
 	p.dst = dst
-	err := p.do(ctx, pieces(p.cost, p.cost), p.forward)
+	err := p.do(ctx, pieces(p.cost, p.cost), p.cost, p.forward)
 	p.dst = nil
 	p.ready = err == nil
 	return err
 }
 
 func (p *softmaxPass[X]) forwardPiece(worker, piece int) error {
-	me := &p.rooms[worker]
+	me := p.rooms[worker]
+	var errs []error
 	lo, hi := p.piece(piece)
 	for i := lo; i < hi; i++ {
 		from, to, x, err := p.prompt(i)
@@ -123,8 +124,9 @@ func (p *softmaxPass[X]) forwardPiece(worker, piece int) error {
 		}
 		l := me.values[:to.values-from.values]
 		z, err := p.softmaxOf(l, p.probs[from.values:to.values], x, to)
-		p.errs[piece] = scoreRun(p.errs[piece], p.dst[from.items:to.items], p.ys[from.items:to.items], from.items, l, z, err)
+		errs = scoreRun(errs, p.dst[from.items:to.items], p.ys[from.items:to.items], from.items, l, z, err)
 	}
+	p.errs[piece] = errs
 	return nil
 }
 
@@ -150,7 +152,7 @@ func (p *softmaxPass[X]) Pullback(ctx context.Context, w []float64) error {
 		p.grads = append(p.grads, make([]float64, len(grad)))
 	}
 	p.w = w
-	err := p.do(ctx, n, p.back)
+	err := p.do(ctx, n, work, p.back)
 	p.w = nil
 	if err != nil {
 		return err
@@ -163,7 +165,7 @@ func (p *softmaxPass[X]) Pullback(ctx context.Context, w []float64) error {
 
 // backPiece adds the gradient of the first piece where it belongs, and stores that of another.
 func (p *softmaxPass[X]) backPiece(worker, piece int) error {
-	me, grad := &p.rooms[worker], p.policy.logits.gradient()
+	me, grad := p.rooms[worker], p.policy.logits.gradient()
 	if piece > 0 {
 		grad = p.grads[piece-1]
 		clear(grad)

@@ -53,6 +53,18 @@ func Benchmark(b *testing.B) {
 		measure(fmt.Sprintf("Mul/d=%d", d), rows*d, func() { Mul(dst, x, theta) })
 		measure(fmt.Sprintf("AddMulT/d=%d", d), rows*d, func() { AddMulT(grad, x, w) })
 	}
+	{
+		const n = 512
+		x, y, dst, entry := numbers(n), numbers(n), make([]float64, n), make([]int, n)
+		b, table := NewBins(-16, 48, 256), make([]Row, 258)
+		measure("Sub", n, func() { Sub(dst, x, y) })
+		measure("Powers", n, func() { Powers(x, 0.5, 3) })
+		measure("SubPowers", n, func() { SubPowers(dst, x, y, 0.5, 3) })
+		measure("Weigh", n, func() { b.Weigh(entry, dst, x) })
+		measure("Place", n, func() { b.Place(entry, dst, x) })
+		measure("Scatter", n, func() { Scatter(table, entry, x) })
+		measure("Groups/k=4", n, func() { Groups(x, 4, 0) })
+	}
 	left, right, product := randomMatrix(rng, 32, 64), randomMatrix(rng, 64, 2500), randomMatrix(rng, 32, 2500)
 	measure("AddMatMul/32x64x2500", 32*64*2500, func() { AddMatMul(product, left, right) })
 }

@@ -91,6 +91,51 @@ func productsAVX2(m *[16]float64, exponents *[16]int64, a *[16]float64, x *float
 //go:noescape
 func shiftAVX2(dst *float64, x *float64, n int, a float64, b float64) int
 
+// subAVX2 is Sub for whole turns of eight elements.
+//
+//go:noescape
+func subAVX2(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
+// powersAVX2 is Powers for whole turns of eight elements.
+//
+//go:noescape
+func powersAVX2(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+
+// subPowersAVX2 is SubPowers for whole turns of eight elements.
+//
+//go:noescape
+func subPowersAVX2(dst *float64, x *float64, y *float64, n int, a float64, b float64, sums *[3][8]float64, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
+// placeAVX2 is Place for whole turns of eight elements.
+//
+//go:noescape
+func placeAVX2(entry *int, over *float64, x *float64, n int, grid *float64) int
+
+// weighAVX2 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX2(entry *int, w *float64, x *float64, n int, grid *float64) int
+
+// groups1AVX2 is Groups for groups of 1 and whole turns of eight elements.
+//
+//go:noescape
+func groups1AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups2AVX2 is Groups for groups of 2 and whole turns of eight elements.
+//
+//go:noescape
+func groups2AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups4AVX2 is Groups for groups of 4 and whole turns of eight elements.
+//
+//go:noescape
+func groups4AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups8AVX2 is Groups for groups of 8 and whole turns of eight elements.
+//
+//go:noescape
+func groups8AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
 // dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
@@ -177,3 +222,53 @@ func productsAVX512(m *[16]float64, exponents *[16]int64, a *[16]float64, x *flo
 //
 //go:noescape
 func shiftAVX512(dst *float64, x *float64, n int, a float64, b float64) int
+
+// subAVX512 is Sub for whole turns of eight elements.
+//
+//go:noescape
+func subAVX512(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
+// powersAVX512 is Powers for whole turns of eight elements.
+//
+//go:noescape
+func powersAVX512(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+
+// subPowersAVX512 is SubPowers for whole turns of eight elements.
+//
+//go:noescape
+func subPowersAVX512(dst *float64, x *float64, y *float64, n int, a float64, b float64, sums *[3][8]float64, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+
+// placeAVX512 is Place for whole turns of eight elements.
+//
+//go:noescape
+func placeAVX512(entry *int, over *float64, x *float64, n int, grid *float64) int
+
+// weighAVX512 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX512(entry *int, w *float64, x *float64, n int, grid *float64) int
+
+// groups1AVX512 is Groups for groups of 1 and whole turns of eight elements.
+//
+//go:noescape
+func groups1AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups2AVX512 is Groups for groups of 2 and whole turns of eight elements.
+//
+//go:noescape
+func groups2AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups4AVX512 is Groups for groups of 4 and whole turns of eight elements.
+//
+//go:noescape
+func groups4AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// groups8AVX512 is Groups for groups of 8 and whole turns of eight elements.
+//
+//go:noescape
+func groups8AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// scatterAVX2 is Scatter for whole turns of four elements.
+//
+//go:noescape
+func scatterAVX2(table *float64, entry *int, w *float64, n int) int

@@ -892,52 +892,50 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-48
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
 
 turn8:
-	LEAQ         8(BX), SI
-	CMPQ         SI, DX
-	JGT          done
-	VBROADCASTSD b+32(FP), Y0
-	VXORPD       const_sign<>+0(SB), Y0, Y1
-	VXORPD       const_sign<>+0(SB), Y0, Y0
-	VMOVUPD      (CX)(BX*8), Y2
-	VMOVUPD      32(CX)(BX*8), Y3
-	VBROADCASTSD a+24(FP), Y4
-	VMOVAPD      Y2, Y2
-	VFMADD213PD  Y1, Y4, Y2
-	VMOVAPD      Y3, Y1
-	VFMADD213PD  Y0, Y4, Y1
-	VMAXPD       const_minusFar<>+0(SB), Y2, Y0
+	VMOVUPD      (CX)(BX*8), Y0
+	VMOVUPD      32(CX)(BX*8), Y1
+	VBROADCASTSD a+24(FP), Y2
+	VBROADCASTSD b+32(FP), Y3
+	VMOVAPD      Y0, Y0
+	VFMSUB213PD  Y3, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMSUB213PD  Y3, Y2, Y1
+	VMAXPD       const_minusFar<>+0(SB), Y0, Y2
 	VMAXPD       const_minusFar<>+0(SB), Y1, Y3
 	VMOVUPD      const_log2E<>+0(SB), Y4
-	VMOVAPD      Y0, Y5
+	VMOVAPD      Y2, Y5
 	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y5
 	VMOVAPD      Y3, Y6
 	VFMADD213PD  const_sixteenths<>+0(SB), Y4, Y6
 	VMOVUPD      const_sixteenths<>+0(SB), Y7
 	VSUBPD       Y5, Y7, Y8
 	VSUBPD       Y6, Y7, Y7
-	VMOVAPD      Y0, Y9
+	VMOVAPD      Y2, Y9
 	VFMADD213PD  Y8, Y4, Y9
 	VMOVAPD      Y3, Y8
 	VFMADD213PD  Y7, Y4, Y8
 	VMOVUPD      const_log2ELo<>+0(SB), Y4
-	VMOVAPD      Y0, Y0
-	VFMADD213PD  Y9, Y4, Y0
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  Y9, Y4, Y2
 	VMOVAPD      Y3, Y3
 	VFMADD213PD  Y8, Y4, Y3
 	VMOVUPD      const_exp5<>+0(SB), Y4
 	VMOVAPD      Y4, Y7
-	VFMADD213PD  const_exp4<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp4<>+0(SB), Y2, Y7
 	VMOVAPD      Y4, Y4
 	VFMADD213PD  const_exp4<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp3<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp3<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp3<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp2<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp2<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp2<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp1<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp1<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp1<>+0(SB), Y3, Y4
-	VFMADD213PD  const_exp0<>+0(SB), Y0, Y7
+	VFMADD213PD  const_exp0<>+0(SB), Y2, Y7
 	VFMADD213PD  const_exp0<>+0(SB), Y3, Y4
 	VSHUFPS      $0x88, Y6, Y5, Y8
 	VPSLLD       $0x1c, Y8, Y9
@@ -953,23 +951,25 @@ turn8:
 	VPSLLQ       $0x30, Y6, Y6
 	VPADDQ       Y5, Y8, Y5
 	VPADDQ       Y6, Y9, Y6
-	VMULPD       Y0, Y5, Y0
+	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y6, Y3
-	VMOVAPD      Y0, Y0
-	VFMADD213PD  Y5, Y7, Y0
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  Y5, Y7, Y2
 	VMOVAPD      Y3, Y3
 	VFMADD213PD  Y6, Y4, Y3
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y2, Y2
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y0, Y0
 	VCMPPD       $0x1d, const_minusFar<>+0(SB), Y1, Y1
 	VMOVUPD      const_zero<>+0(SB), Y4
-	VBLENDVPD    Y2, Y0, Y4, Y0
+	VBLENDVPD    Y0, Y2, Y4, Y0
 	VBLENDVPD    Y1, Y3, Y4, Y1
 	VMOVUPD      Y0, (AX)(BX*8)
 	VMOVUPD      Y1, 32(AX)(BX*8)
 	ADDQ         $0x08, BX
-	JMP          turn8
+	CMPQ         BX, DX
+	JLE          turn8
 
-done:
+after8:
+	ADDQ $0x08, DX
 	VZEROUPPER
 	MOVQ BX, ret+40(FP)
 	RET
@@ -1045,11 +1045,11 @@ TEXT ·regularAVX2(SB), NOSPLIT, $0-48
 	MOVQ z+16(FP), DX
 	MOVQ n+24(FP), BX
 	XORQ SI, SI
+	SUBQ $0x08, BX
+	CMPQ SI, BX
+	JGT  after8
 
 turn8:
-	LEAQ         8(SI), DI
-	CMPQ         DI, BX
-	JGT          done
 	VMOVUPD      (DX)(SI*8), Y0
 	VMOVUPD      32(DX)(SI*8), Y1
 	VORPD        const_sign<>+0(SB), Y0, Y2
@@ -1199,7 +1199,11 @@ turn8:
 	VMOVUPD      Y6, (CX)(SI*8)
 	VMOVUPD      Y4, 32(CX)(SI*8)
 	ADDQ         $0x08, SI
-	JMP          turn8
+	CMPQ         SI, BX
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, BX
 
 done:
 	VZEROUPPER
@@ -1218,11 +1222,11 @@ TEXT ·logRatiosAVX2(SB), NOSPLIT, $0-104
 	MOVQ refRejected+48(FP), R8
 	MOVQ n+56(FP), R9
 	XORQ R10, R10
+	SUBQ $0x08, R9
+	CMPQ R10, R9
+	JGT  after8
 
 turn8:
-	LEAQ         8(R10), R11
-	CMPQ         R11, R9
-	JGT          done
 	PREFETCHT0   256(BX)(R10*8)
 	PREFETCHT0   256(SI)(R10*8)
 	PREFETCHT0   256(DI)(R10*8)
@@ -1426,7 +1430,11 @@ turn8:
 	VMOVUPD      Y1, (DX)(R10*8)
 	VMOVUPD      Y0, 32(DX)(R10*8)
 	ADDQ         $0x08, R10
-	JMP          turn8
+	CMPQ         R10, R9
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, R9
 
 done:
 	VZEROUPPER
@@ -1440,11 +1448,11 @@ TEXT ·logAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
 
 turn8:
-	LEAQ        8(BX), SI
-	CMPQ        SI, DX
-	JGT         done
 	VMOVUPD     (CX)(BX*8), Y0
 	VMOVUPD     32(CX)(BX*8), Y1
 	XORL        SI, SI
@@ -1541,7 +1549,11 @@ turn8:
 	VMOVUPD     Y1, (AX)(BX*8)
 	VMOVUPD     Y0, 32(AX)(BX*8)
 	ADDQ        $0x08, BX
-	JMP         turn8
+	CMPQ        BX, DX
+	JLE         turn8
+
+after8:
+	ADDQ $0x08, DX
 
 done:
 	VZEROUPPER
@@ -1663,11 +1675,11 @@ TEXT ·shiftAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSD b+32(FP), Y1
 	MOVQ         n+16(FP), DX
 	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	CMPQ         BX, DX
+	JGT          after16
 
 turn16:
-	LEAQ    16(BX), SI
-	CMPQ    SI, DX
-	JGT     after16
 	VMOVUPD (CX)(BX*8), Y2
 	VMOVUPD 32(CX)(BX*8), Y3
 	VMOVUPD 64(CX)(BX*8), Y4
@@ -1685,13 +1697,16 @@ turn16:
 	VMOVUPD Y4, 64(AX)(BX*8)
 	VMOVUPD Y5, 96(AX)(BX*8)
 	ADDQ    $0x10, BX
-	JMP     turn16
+	CMPQ    BX, DX
+	JLE     turn16
 
 after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
 turn8:
-	LEAQ    8(BX), SI
-	CMPQ    SI, DX
-	JGT     done
 	VMOVUPD (CX)(BX*8), Y2
 	VMOVUPD 32(CX)(BX*8), Y3
 	VSUBPD  Y0, Y2, Y2
@@ -1701,11 +1716,696 @@ turn8:
 	VMOVUPD Y2, (AX)(BX*8)
 	VMOVUPD Y3, 32(AX)(BX*8)
 	ADDQ    $0x08, BX
-	JMP     turn8
+	CMPQ    BX, DX
+	JLE     turn8
 
-done:
+after8:
+	ADDQ $0x08, DX
 	VZEROUPPER
 	MOVQ BX, ret+40(FP)
+	RET
+
+// func subAVX2(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+// Requires: AVX
+TEXT ·subAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	MOVQ    lo+32(FP), BX
+	VMOVUPD (BX), Y0
+	VMOVUPD 32(BX), Y1
+	MOVQ    hi+40(FP), SI
+	VMOVUPD (SI), Y2
+	VMOVUPD 32(SI), Y3
+	MOVQ    sum+48(FP), DI
+	VMOVUPD (DI), Y4
+	VMOVUPD 32(DI), Y5
+	MOVQ    n+24(FP), R8
+	XORQ    R9, R9
+	SUBQ    $0x08, R8
+	CMPQ    R9, R8
+	JGT     after8
+
+turn8:
+	VMOVUPD (CX)(R9*8), Y6
+	VMOVUPD 32(CX)(R9*8), Y7
+	VSUBPD  (DX)(R9*8), Y6, Y6
+	VSUBPD  32(DX)(R9*8), Y7, Y7
+	VMOVUPD Y6, (AX)(R9*8)
+	VMOVUPD Y7, 32(AX)(R9*8)
+	VMINPD  Y0, Y6, Y0
+	VMINPD  Y1, Y7, Y1
+	VMAXPD  Y2, Y6, Y2
+	VMAXPD  Y3, Y7, Y3
+	VADDPD  Y4, Y6, Y4
+	VADDPD  Y5, Y7, Y5
+	ADDQ    $0x08, R9
+	CMPQ    R9, R8
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, R8
+	VMOVUPD Y0, (BX)
+	VMOVUPD Y1, 32(BX)
+	VMOVUPD Y2, (SI)
+	VMOVUPD Y3, 32(SI)
+	VMOVUPD Y4, (DI)
+	VMOVUPD Y5, 32(DI)
+	VZEROUPPER
+	MOVQ    R9, ret+56(FP)
+	RET
+
+// func powersAVX2(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·powersAVX2(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), AX
+	MOVQ sums+32(FP), CX
+	MOVQ n+8(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD      (AX)(BX*8), Y0
+	VMOVUPD      32(AX)(BX*8), Y1
+	VBROADCASTSD a+16(FP), Y2
+	VBROADCASTSD b+24(FP), Y3
+	VMOVAPD      Y0, Y0
+	VFMSUB213PD  Y3, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMSUB213PD  Y3, Y2, Y1
+	VMAXPD       const_minusFar<>+0(SB), Y0, Y0
+	VMAXPD       const_minusFar<>+0(SB), Y1, Y1
+	VMOVUPD      const_log2E<>+0(SB), Y2
+	VMOVAPD      Y0, Y3
+	VFMADD213PD  const_sixteenths<>+0(SB), Y2, Y3
+	VMOVAPD      Y1, Y4
+	VFMADD213PD  const_sixteenths<>+0(SB), Y2, Y4
+	VMOVUPD      const_sixteenths<>+0(SB), Y5
+	VSUBPD       Y3, Y5, Y6
+	VSUBPD       Y4, Y5, Y5
+	VMOVAPD      Y0, Y7
+	VFMADD213PD  Y6, Y2, Y7
+	VMOVAPD      Y1, Y6
+	VFMADD213PD  Y5, Y2, Y6
+	VMOVUPD      const_log2ELo<>+0(SB), Y2
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y7, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMADD213PD  Y6, Y2, Y1
+	VMOVUPD      const_exp5<>+0(SB), Y2
+	VMOVAPD      Y2, Y5
+	VFMADD213PD  const_exp4<>+0(SB), Y0, Y5
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  const_exp4<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp3<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp3<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp2<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp2<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp1<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp1<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp0<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp0<>+0(SB), Y1, Y2
+	VSHUFPS      $0x88, Y4, Y3, Y6
+	VPSLLD       $0x1c, Y6, Y7
+	VPERMPS      table_rootHigh<>+0(SB), Y6, Y8
+	VPERMPS      table_rootHigh<>+32(SB), Y6, Y9
+	VBLENDVPS    Y7, Y9, Y8, Y8
+	VPERMPS      table_rootLow<>+0(SB), Y6, Y9
+	VPERMPS      table_rootLow<>+32(SB), Y6, Y6
+	VBLENDVPS    Y7, Y6, Y9, Y9
+	VUNPCKLPS    Y8, Y9, Y6
+	VUNPCKHPS    Y8, Y9, Y7
+	VPSLLQ       $0x30, Y3, Y3
+	VPSLLQ       $0x30, Y4, Y4
+	VPADDQ       Y3, Y6, Y3
+	VPADDQ       Y4, Y7, Y4
+	VMULPD       Y0, Y3, Y0
+	VMULPD       Y1, Y4, Y1
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y3, Y5, Y0
+	VMOVAPD      Y1, Y1
+	VFMADD213PD  Y4, Y2, Y1
+	VADDPD       (CX), Y0, Y2
+	VADDPD       32(CX), Y1, Y3
+	VMOVUPD      Y2, (CX)
+	VMOVUPD      Y3, 32(CX)
+	VMULPD       Y0, Y0, Y0
+	VMULPD       Y1, Y1, Y1
+	VADDPD       64(CX), Y0, Y2
+	VADDPD       96(CX), Y1, Y3
+	VMOVUPD      Y2, 64(CX)
+	VMOVUPD      Y3, 96(CX)
+	VMULPD       Y0, Y0, Y0
+	VMULPD       Y1, Y1, Y1
+	VADDPD       128(CX), Y0, Y0
+	VADDPD       160(CX), Y1, Y1
+	VMOVUPD      Y0, 128(CX)
+	VMOVUPD      Y1, 160(CX)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, DX
+	VZEROUPPER
+	MOVQ BX, ret+40(FP)
+	RET
+
+// func subPowersAVX2(dst *float64, x *float64, y *float64, n int, a float64, b float64, sums *[3][8]float64, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·subPowersAVX2(SB), NOSPLIT, $0-88
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ lo+56(FP), BX
+	MOVQ hi+64(FP), SI
+	MOVQ sum+72(FP), DI
+	MOVQ sums+48(FP), R8
+	MOVQ n+24(FP), R9
+	XORQ R10, R10
+	SUBQ $0x08, R9
+	CMPQ R10, R9
+	JGT  after8
+
+turn8:
+	VMOVUPD      (CX)(R10*8), Y0
+	VMOVUPD      32(CX)(R10*8), Y1
+	VSUBPD       (DX)(R10*8), Y0, Y0
+	VSUBPD       32(DX)(R10*8), Y1, Y1
+	VMOVUPD      Y0, (AX)(R10*8)
+	VMOVUPD      Y1, 32(AX)(R10*8)
+	VMINPD       (BX), Y0, Y2
+	VMINPD       32(BX), Y1, Y3
+	VMOVUPD      Y2, (BX)
+	VMOVUPD      Y3, 32(BX)
+	VMAXPD       (SI), Y0, Y2
+	VMAXPD       32(SI), Y1, Y3
+	VMOVUPD      Y2, (SI)
+	VMOVUPD      Y3, 32(SI)
+	VADDPD       (DI), Y0, Y2
+	VADDPD       32(DI), Y1, Y3
+	VMOVUPD      Y2, (DI)
+	VMOVUPD      Y3, 32(DI)
+	VBROADCASTSD a+32(FP), Y2
+	VBROADCASTSD b+40(FP), Y3
+	VMOVAPD      Y0, Y0
+	VFMSUB213PD  Y3, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMSUB213PD  Y3, Y2, Y1
+	VMAXPD       const_minusFar<>+0(SB), Y0, Y0
+	VMAXPD       const_minusFar<>+0(SB), Y1, Y1
+	VMOVUPD      const_log2E<>+0(SB), Y2
+	VMOVAPD      Y0, Y3
+	VFMADD213PD  const_sixteenths<>+0(SB), Y2, Y3
+	VMOVAPD      Y1, Y4
+	VFMADD213PD  const_sixteenths<>+0(SB), Y2, Y4
+	VMOVUPD      const_sixteenths<>+0(SB), Y5
+	VSUBPD       Y3, Y5, Y6
+	VSUBPD       Y4, Y5, Y5
+	VMOVAPD      Y0, Y7
+	VFMADD213PD  Y6, Y2, Y7
+	VMOVAPD      Y1, Y6
+	VFMADD213PD  Y5, Y2, Y6
+	VMOVUPD      const_log2ELo<>+0(SB), Y2
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y7, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMADD213PD  Y6, Y2, Y1
+	VMOVUPD      const_exp5<>+0(SB), Y2
+	VMOVAPD      Y2, Y5
+	VFMADD213PD  const_exp4<>+0(SB), Y0, Y5
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  const_exp4<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp3<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp3<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp2<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp2<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp1<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp1<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp0<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp0<>+0(SB), Y1, Y2
+	VSHUFPS      $0x88, Y4, Y3, Y6
+	VPSLLD       $0x1c, Y6, Y7
+	VPERMPS      table_rootHigh<>+0(SB), Y6, Y8
+	VPERMPS      table_rootHigh<>+32(SB), Y6, Y9
+	VBLENDVPS    Y7, Y9, Y8, Y8
+	VPERMPS      table_rootLow<>+0(SB), Y6, Y9
+	VPERMPS      table_rootLow<>+32(SB), Y6, Y6
+	VBLENDVPS    Y7, Y6, Y9, Y9
+	VUNPCKLPS    Y8, Y9, Y6
+	VUNPCKHPS    Y8, Y9, Y7
+	VPSLLQ       $0x30, Y3, Y3
+	VPSLLQ       $0x30, Y4, Y4
+	VPADDQ       Y3, Y6, Y3
+	VPADDQ       Y4, Y7, Y4
+	VMULPD       Y0, Y3, Y0
+	VMULPD       Y1, Y4, Y1
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y3, Y5, Y0
+	VMOVAPD      Y1, Y1
+	VFMADD213PD  Y4, Y2, Y1
+	VADDPD       (R8), Y0, Y2
+	VADDPD       32(R8), Y1, Y3
+	VMOVUPD      Y2, (R8)
+	VMOVUPD      Y3, 32(R8)
+	VMULPD       Y0, Y0, Y0
+	VMULPD       Y1, Y1, Y1
+	VADDPD       64(R8), Y0, Y2
+	VADDPD       96(R8), Y1, Y3
+	VMOVUPD      Y2, 64(R8)
+	VMOVUPD      Y3, 96(R8)
+	VMULPD       Y0, Y0, Y0
+	VMULPD       Y1, Y1, Y1
+	VADDPD       128(R8), Y0, Y0
+	VADDPD       160(R8), Y1, Y1
+	VMOVUPD      Y0, 128(R8)
+	VMOVUPD      Y1, 160(R8)
+	ADDQ         $0x08, R10
+	CMPQ         R10, R9
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, R9
+	VZEROUPPER
+	MOVQ R10, ret+80(FP)
+	RET
+
+// func placeAVX2(entry *int, over *float64, x *float64, n int, grid *float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·placeAVX2(SB), NOSPLIT, $0-48
+	MOVQ entry+0(FP), AX
+	MOVQ over+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ grid+32(FP), BX
+	MOVQ n+24(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, SI
+	CMPQ DI, SI
+	JGT  after8
+
+turn8:
+	VMOVUPD      (DX)(DI*8), Y0
+	VMOVUPD      32(DX)(DI*8), Y1
+	VBROADCASTSD (BX), Y2
+	VMAXPD       Y2, Y0, Y3
+	VMAXPD       Y2, Y1, Y2
+	VBROADCASTSD 8(BX), Y4
+	VMINPD       Y4, Y3, Y3
+	VMINPD       Y4, Y2, Y2
+	VBROADCASTSD (BX), Y4
+	VSUBPD       Y4, Y3, Y5
+	VSUBPD       Y4, Y2, Y4
+	VBROADCASTSD 24(BX), Y6
+	VBROADCASTSD 32(BX), Y7
+	VMOVAPD      Y5, Y5
+	VFMSUB213PD  Y7, Y6, Y5
+	VMOVAPD      Y4, Y4
+	VFMSUB213PD  Y7, Y6, Y4
+	VROUNDPD     $0x09, Y5, Y5
+	VROUNDPD     $0x09, Y4, Y4
+	VADDPD       const_one<>+0(SB), Y5, Y6
+	VADDPD       const_one<>+0(SB), Y4, Y7
+	VBROADCASTSD 48(BX), Y8
+	VMULPD       Y8, Y6, Y9
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 40(BX), Y10
+	VMOVAPD      Y9, Y11
+	VFNMADD213PD Y6, Y10, Y11
+	VMOVAPD      Y8, Y12
+	VFNMADD213PD Y7, Y10, Y12
+	VBROADCASTSD 48(BX), Y10
+	VMOVAPD      Y11, Y11
+	VFMADD213PD  Y9, Y10, Y11
+	VMOVAPD      Y12, Y9
+	VFMADD213PD  Y8, Y10, Y9
+	VBROADCASTSD 16(BX), Y8
+	VMULPD       Y8, Y11, Y10
+	VMULPD       Y8, Y9, Y8
+	VBROADCASTSD (BX), Y9
+	VADDPD       Y9, Y10, Y10
+	VADDPD       Y9, Y8, Y8
+	VCMPPD       $0x1d, Y10, Y3, Y3
+	VCMPPD       $0x1d, Y8, Y2, Y2
+	VBROADCASTSD 48(BX), Y9
+	VMULPD       Y9, Y5, Y11
+	VMULPD       Y9, Y4, Y9
+	VBROADCASTSD 40(BX), Y12
+	VMOVAPD      Y11, Y13
+	VFNMADD213PD Y5, Y12, Y13
+	VMOVAPD      Y9, Y5
+	VFNMADD213PD Y4, Y12, Y5
+	VBROADCASTSD 48(BX), Y4
+	VMOVAPD      Y13, Y12
+	VFMADD213PD  Y11, Y4, Y12
+	VMOVAPD      Y5, Y5
+	VFMADD213PD  Y9, Y4, Y5
+	VBROADCASTSD 16(BX), Y4
+	VMULPD       Y4, Y12, Y9
+	VMULPD       Y4, Y5, Y4
+	VBROADCASTSD (BX), Y5
+	VADDPD       Y5, Y9, Y9
+	VADDPD       Y5, Y4, Y4
+	VBLENDVPD    Y3, Y10, Y9, Y5
+	VBLENDVPD    Y2, Y8, Y4, Y4
+	VSUBPD       Y5, Y0, Y5
+	VSUBPD       Y4, Y1, Y4
+	VMOVUPD      Y5, (CX)(DI*8)
+	VMOVUPD      Y4, 32(CX)(DI*8)
+	VMOVUPD      const_one<>+0(SB), Y4
+	VMOVUPD      const_zero<>+0(SB), Y5
+	VBLENDVPD    Y3, Y4, Y5, Y3
+	VBLENDVPD    Y2, Y4, Y5, Y2
+	VADDPD       Y3, Y6, Y3
+	VADDPD       Y2, Y7, Y2
+	VBROADCASTSD (BX), Y4
+	VCMPPD       $0x11, Y4, Y0, Y0
+	VCMPPD       $0x11, Y4, Y1, Y1
+	VMOVUPD      const_zero<>+0(SB), Y4
+	VBLENDVPD    Y0, Y4, Y3, Y0
+	VBLENDVPD    Y1, Y4, Y2, Y1
+	VCVTTPD2DQY  Y0, X0
+	VPMOVSXDQ    X0, Y0
+	VMOVDQU      Y0, (AX)(DI*8)
+	VCVTTPD2DQY  Y1, X0
+	VPMOVSXDQ    X0, Y0
+	VMOVDQU      Y0, 32(AX)(DI*8)
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, SI
+	VZEROUPPER
+	MOVQ DI, ret+40(FP)
+	RET
+
+// func weighAVX2(entry *int, w *float64, x *float64, n int, grid *float64) int
+// Requires: AVX, AVX2, FMA3
+TEXT ·weighAVX2(SB), NOSPLIT, $0-48
+	MOVQ entry+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ grid+32(FP), BX
+	MOVQ n+24(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, SI
+	CMPQ DI, SI
+	JGT  after8
+
+turn8:
+	VMOVUPD      (DX)(DI*8), Y0
+	VMOVUPD      32(DX)(DI*8), Y1
+	VBROADCASTSD (BX), Y2
+	VSUBPD       Y2, Y0, Y3
+	VSUBPD       Y2, Y1, Y2
+	VBROADCASTSD 24(BX), Y4
+	VBROADCASTSD 32(BX), Y5
+	VMOVAPD      Y3, Y3
+	VFMSUB213PD  Y5, Y4, Y3
+	VMOVAPD      Y2, Y2
+	VFMSUB213PD  Y5, Y4, Y2
+	VROUNDPD     $0x09, Y3, Y3
+	VROUNDPD     $0x09, Y2, Y2
+	VADDPD       const_one<>+0(SB), Y3, Y4
+	VADDPD       const_one<>+0(SB), Y2, Y5
+	VBROADCASTSD 56(BX), Y6
+	VBROADCASTSD (BX), Y7
+	VMOVAPD      Y4, Y8
+	VFMADD213PD  Y7, Y6, Y8
+	VMOVAPD      Y5, Y9
+	VFMADD213PD  Y7, Y6, Y9
+	VCMPPD       $0x1d, Y8, Y0, Y6
+	VCMPPD       $0x1d, Y9, Y1, Y7
+	VBROADCASTSD 56(BX), Y10
+	VBROADCASTSD (BX), Y11
+	VMOVAPD      Y3, Y3
+	VFMADD213PD  Y11, Y10, Y3
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  Y11, Y10, Y2
+	VBLENDVPD    Y6, Y8, Y3, Y3
+	VBLENDVPD    Y7, Y9, Y2, Y2
+	VSUBPD       Y3, Y0, Y0
+	VSUBPD       Y2, Y1, Y1
+	VMOVUPD      const_one<>+0(SB), Y2
+	VMOVUPD      const_zero<>+0(SB), Y3
+	VBLENDVPD    Y6, Y2, Y3, Y6
+	VBLENDVPD    Y7, Y2, Y3, Y2
+	VADDPD       Y6, Y4, Y3
+	VADDPD       Y2, Y5, Y2
+	VCVTTPD2DQY  Y3, X3
+	VPMOVSXDQ    X3, Y3
+	VMOVDQU      Y3, (AX)(DI*8)
+	VCVTTPD2DQY  Y2, X2
+	VPMOVSXDQ    X2, Y2
+	VMOVDQU      Y2, 32(AX)(DI*8)
+	VMOVUPD      const_log2E<>+0(SB), Y2
+	VMOVAPD      Y0, Y3
+	VFMADD213PD  const_sixteenths<>+0(SB), Y2, Y3
+	VMOVAPD      Y1, Y4
+	VFMADD213PD  const_sixteenths<>+0(SB), Y2, Y4
+	VMOVUPD      const_sixteenths<>+0(SB), Y5
+	VSUBPD       Y3, Y5, Y6
+	VSUBPD       Y4, Y5, Y5
+	VMOVAPD      Y0, Y7
+	VFMADD213PD  Y6, Y2, Y7
+	VMOVAPD      Y1, Y6
+	VFMADD213PD  Y5, Y2, Y6
+	VMOVUPD      const_log2ELo<>+0(SB), Y2
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y7, Y2, Y0
+	VMOVAPD      Y1, Y1
+	VFMADD213PD  Y6, Y2, Y1
+	VMOVUPD      const_exp5<>+0(SB), Y2
+	VMOVAPD      Y2, Y5
+	VFMADD213PD  const_exp4<>+0(SB), Y0, Y5
+	VMOVAPD      Y2, Y2
+	VFMADD213PD  const_exp4<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp3<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp3<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp2<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp2<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp1<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp1<>+0(SB), Y1, Y2
+	VFMADD213PD  const_exp0<>+0(SB), Y0, Y5
+	VFMADD213PD  const_exp0<>+0(SB), Y1, Y2
+	VSHUFPS      $0x88, Y4, Y3, Y6
+	VPSLLD       $0x1c, Y6, Y7
+	VPERMPS      table_rootHigh<>+0(SB), Y6, Y8
+	VPERMPS      table_rootHigh<>+32(SB), Y6, Y9
+	VBLENDVPS    Y7, Y9, Y8, Y8
+	VPERMPS      table_rootLow<>+0(SB), Y6, Y9
+	VPERMPS      table_rootLow<>+32(SB), Y6, Y6
+	VBLENDVPS    Y7, Y6, Y9, Y9
+	VUNPCKLPS    Y8, Y9, Y6
+	VUNPCKHPS    Y8, Y9, Y7
+	VPSLLQ       $0x30, Y3, Y3
+	VPSLLQ       $0x30, Y4, Y4
+	VPADDQ       Y3, Y6, Y3
+	VPADDQ       Y4, Y7, Y4
+	VMULPD       Y0, Y3, Y0
+	VMULPD       Y1, Y4, Y1
+	VMOVAPD      Y0, Y0
+	VFMADD213PD  Y3, Y5, Y0
+	VMOVAPD      Y1, Y1
+	VFMADD213PD  Y4, Y2, Y1
+	VMOVUPD      Y0, (CX)(DI*8)
+	VMOVUPD      Y1, 32(CX)(DI*8)
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, SI
+	VZEROUPPER
+	MOVQ DI, ret+40(FP)
+	RET
+
+// func groups1AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX
+TEXT ·groups1AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	CMPQ         BX, DX
+	JGT          after8
+
+turn8:
+	VMOVUPD (AX)(BX*8), Y5
+	VMOVUPD 32(AX)(BX*8), Y6
+	VSUBPD  Y0, Y5, Y5
+	VSUBPD  Y0, Y6, Y6
+	VADDPD  Y1, Y5, Y1
+	VADDPD  Y2, Y6, Y2
+	VMULPD  Y5, Y5, Y5
+	VMULPD  Y6, Y6, Y6
+	VADDPD  Y3, Y5, Y3
+	VADDPD  Y4, Y6, Y4
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Y1, (CX)
+	VMOVUPD Y2, 32(CX)
+	VMOVUPD Y3, 64(CX)
+	VMOVUPD Y4, 96(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
+	RET
+
+// func groups2AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX
+TEXT ·groups2AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	CMPQ         BX, DX
+	JGT          after8
+
+turn8:
+	VMOVUPD (AX)(BX*8), Y5
+	VMOVUPD 32(AX)(BX*8), Y6
+	VSUBPD  Y0, Y5, Y5
+	VSUBPD  Y0, Y6, Y6
+	VSHUFPD $0x55, Y5, Y5, Y7
+	VSHUFPD $0x55, Y6, Y6, Y8
+	VADDPD  Y7, Y5, Y5
+	VADDPD  Y8, Y6, Y6
+	VADDPD  Y1, Y5, Y1
+	VADDPD  Y2, Y6, Y2
+	VMULPD  Y5, Y5, Y5
+	VMULPD  Y6, Y6, Y6
+	VADDPD  Y3, Y5, Y3
+	VADDPD  Y4, Y6, Y4
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Y1, (CX)
+	VMOVUPD Y2, 32(CX)
+	VMOVUPD Y3, 64(CX)
+	VMOVUPD Y4, 96(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
+	RET
+
+// func groups4AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX2
+TEXT ·groups4AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	CMPQ         BX, DX
+	JGT          after8
+
+turn8:
+	VMOVUPD (AX)(BX*8), Y5
+	VMOVUPD 32(AX)(BX*8), Y6
+	VSUBPD  Y0, Y5, Y5
+	VSUBPD  Y0, Y6, Y6
+	VSHUFPD $0x55, Y5, Y5, Y7
+	VSHUFPD $0x55, Y6, Y6, Y8
+	VADDPD  Y7, Y5, Y5
+	VADDPD  Y8, Y6, Y6
+	VPERMPD $0x4e, Y5, Y7
+	VPERMPD $0x4e, Y6, Y8
+	VADDPD  Y7, Y5, Y5
+	VADDPD  Y8, Y6, Y6
+	VADDPD  Y1, Y5, Y1
+	VADDPD  Y2, Y6, Y2
+	VMULPD  Y5, Y5, Y5
+	VMULPD  Y6, Y6, Y6
+	VADDPD  Y3, Y5, Y3
+	VADDPD  Y4, Y6, Y4
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Y1, (CX)
+	VMOVUPD Y2, 32(CX)
+	VMOVUPD Y3, 64(CX)
+	VMOVUPD Y4, 96(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
+	RET
+
+// func groups8AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX2
+TEXT ·groups8AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Y0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Y1
+	VMOVUPD      32(CX), Y2
+	VMOVUPD      64(CX), Y3
+	VMOVUPD      96(CX), Y4
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	CMPQ         BX, DX
+	JGT          after8
+
+turn8:
+	VMOVUPD (AX)(BX*8), Y5
+	VMOVUPD 32(AX)(BX*8), Y6
+	VSUBPD  Y0, Y5, Y5
+	VSUBPD  Y0, Y6, Y6
+	VSHUFPD $0x55, Y5, Y5, Y7
+	VSHUFPD $0x55, Y6, Y6, Y8
+	VADDPD  Y7, Y5, Y5
+	VADDPD  Y8, Y6, Y6
+	VPERMPD $0x4e, Y5, Y7
+	VPERMPD $0x4e, Y6, Y8
+	VADDPD  Y7, Y5, Y5
+	VADDPD  Y8, Y6, Y6
+	VADDPD  Y6, Y5, Y7
+	VADDPD  Y5, Y6, Y5
+	VADDPD  Y1, Y7, Y1
+	VADDPD  Y2, Y5, Y2
+	VMULPD  Y7, Y7, Y6
+	VMULPD  Y5, Y5, Y5
+	VADDPD  Y3, Y6, Y3
+	VADDPD  Y4, Y5, Y4
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Y1, (CX)
+	VMOVUPD Y2, 32(CX)
+	VMOVUPD Y3, 64(CX)
+	VMOVUPD Y4, 96(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
 	RET
 
 // func dots64AVX512(dst *[4]float64, x *float64, stride int, theta *float64, n int)
@@ -2068,61 +2768,58 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-48
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
+	SUBQ $0x10, DX
+	CMPQ BX, DX
+	JGT  after16
 
 turn16:
-	LEAQ         16(BX), SI
-	CMPQ         SI, DX
-	JGT          after16
-	VBROADCASTSD b+32(FP), Z0
-	VMOVUPD      const_sign<>+0(SB), Z1
-	VPXORQ       Z1, Z0, Z2
-	VPXORQ       Z1, Z0, Z0
-	VMOVUPD      (CX)(BX*8), Z1
-	VMOVUPD      64(CX)(BX*8), Z6
-	VBROADCASTSD a+24(FP), Z7
+	VMOVUPD      (CX)(BX*8), Z0
+	VMOVUPD      64(CX)(BX*8), Z1
+	VBROADCASTSD a+24(FP), Z2
+	VBROADCASTSD b+32(FP), Z3
+	VMOVAPD      Z0, Z0
+	VFMSUB213PD  Z3, Z2, Z0
 	VMOVAPD      Z1, Z1
-	VFMADD213PD  Z2, Z7, Z1
-	VMOVAPD      Z6, Z2
-	VFMADD213PD  Z0, Z7, Z2
-	VMOVUPD      const_minusFar<>+0(SB), Z0
-	VMAXPD       Z0, Z1, Z6
-	VMAXPD       Z0, Z2, Z0
+	VFMSUB213PD  Z3, Z2, Z1
+	VMOVUPD      const_minusFar<>+0(SB), Z2
+	VMAXPD       Z2, Z0, Z3
+	VMAXPD       Z2, Z1, Z2
 	VMOVUPD      const_log2E<>+0(SB), Z7
 	VMOVUPD      const_sixteenths<>+0(SB), Z8
-	VMOVAPD      Z6, Z9
+	VMOVAPD      Z3, Z9
 	VFMADD213PD  Z8, Z7, Z9
-	VMOVAPD      Z0, Z10
+	VMOVAPD      Z2, Z10
 	VFMADD213PD  Z8, Z7, Z10
 	VMOVUPD      const_sixteenths<>+0(SB), Z8
 	VSUBPD       Z9, Z8, Z11
 	VSUBPD       Z10, Z8, Z8
-	VMOVAPD      Z6, Z12
+	VMOVAPD      Z3, Z12
 	VFMADD213PD  Z11, Z7, Z12
-	VMOVAPD      Z0, Z11
+	VMOVAPD      Z2, Z11
 	VFMADD213PD  Z8, Z7, Z11
 	VMOVUPD      const_log2ELo<>+0(SB), Z7
-	VMOVAPD      Z6, Z6
-	VFMADD213PD  Z12, Z7, Z6
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z11, Z7, Z0
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z12, Z7, Z3
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  Z11, Z7, Z2
 	VMOVUPD      const_exp5<>+0(SB), Z7
 	VMOVUPD      const_exp4<>+0(SB), Z8
 	VMOVAPD      Z7, Z11
-	VFMADD213PD  Z8, Z6, Z11
+	VFMADD213PD  Z8, Z3, Z11
 	VMOVAPD      Z7, Z7
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp3<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp2<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp1<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      const_exp0<>+0(SB), Z8
-	VFMADD213PD  Z8, Z6, Z11
-	VFMADD213PD  Z8, Z0, Z7
+	VFMADD213PD  Z8, Z3, Z11
+	VFMADD213PD  Z8, Z2, Z7
 	VMOVUPD      table_root<>+0(SB), Z8
 	VMOVUPD      table_root<>+64(SB), Z12
 	VMOVAPD      Z9, Z13
@@ -2133,68 +2830,72 @@ turn16:
 	VPSLLQ       $0x30, Z10, Z9
 	VPADDQ       Z8, Z13, Z8
 	VPADDQ       Z9, Z14, Z9
-	VMULPD       Z6, Z8, Z6
-	VMULPD       Z0, Z9, Z0
-	VMOVAPD      Z6, Z6
-	VFMADD213PD  Z8, Z11, Z6
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z9, Z7, Z0
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K1
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z2, K2
-	VMOVUPD      const_zero<>+0(SB), Z1
-	VBLENDMPD    Z6, Z1, K1, Z3
-	VBLENDMPD    Z0, Z1, K2, Z4
-	VMOVUPD      Z3, (AX)(BX*8)
-	VMOVUPD      Z4, 64(AX)(BX*8)
+	VMULPD       Z3, Z8, Z3
+	VMULPD       Z2, Z9, Z2
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z8, Z11, Z3
+	VMOVAPD      Z2, Z2
+	VFMADD213PD  Z9, Z7, Z2
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z0, K1
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K2
+	VMOVUPD      const_zero<>+0(SB), Z0
+	VBLENDMPD    Z3, Z0, K1, Z4
+	VBLENDMPD    Z2, Z0, K2, Z5
+	VMOVUPD      Z4, (AX)(BX*8)
+	VMOVUPD      Z5, 64(AX)(BX*8)
 	ADDQ         $0x10, BX
-	JMP          turn16
+	CMPQ         BX, DX
+	JLE          turn16
 
 after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
 turn8:
-	LEAQ         8(BX), SI
-	CMPQ         SI, DX
-	JGT          done
-	VBROADCASTSD b+32(FP), Z0
-	VPXORQ       const_sign<>+0(SB), Z0, Z0
-	VMOVUPD      (CX)(BX*8), Z1
-	VBROADCASTSD a+24(FP), Z2
-	VMOVAPD      Z1, Z1
-	VFMADD213PD  Z0, Z2, Z1
-	VMAXPD       const_minusFar<>+0(SB), Z1, Z0
+	VMOVUPD      (CX)(BX*8), Z0
+	VBROADCASTSD a+24(FP), Z1
+	VBROADCASTSD b+32(FP), Z2
+	VMOVAPD      Z0, Z0
+	VFMSUB213PD  Z2, Z1, Z0
+	VMAXPD       const_minusFar<>+0(SB), Z0, Z1
 	VMOVUPD      const_log2E<>+0(SB), Z2
-	VMOVAPD      Z0, Z3
+	VMOVAPD      Z1, Z3
 	VFMADD213PD  const_sixteenths<>+0(SB), Z2, Z3
 	VMOVUPD      const_sixteenths<>+0(SB), Z4
 	VSUBPD       Z3, Z4, Z4
-	VMOVAPD      Z0, Z6
-	VFMADD213PD  Z4, Z2, Z6
+	VMOVAPD      Z1, Z5
+	VFMADD213PD  Z4, Z2, Z5
 	VMOVUPD      const_log2ELo<>+0(SB), Z2
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z6, Z2, Z0
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z5, Z2, Z1
 	VMOVUPD      const_exp5<>+0(SB), Z2
 	VMOVAPD      Z2, Z2
-	VFMADD213PD  const_exp4<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp3<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp2<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp1<>+0(SB), Z0, Z2
-	VFMADD213PD  const_exp0<>+0(SB), Z0, Z2
+	VFMADD213PD  const_exp4<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp3<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp2<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp1<>+0(SB), Z1, Z2
+	VFMADD213PD  const_exp0<>+0(SB), Z1, Z2
 	VMOVUPD      table_root<>+0(SB), Z4
-	VMOVUPD      table_root<>+64(SB), Z6
+	VMOVUPD      table_root<>+64(SB), Z5
 	VMOVAPD      Z3, Z7
-	VPERMI2PD    Z6, Z4, Z7
+	VPERMI2PD    Z5, Z4, Z7
 	VPSLLQ       $0x30, Z3, Z3
 	VPADDQ       Z3, Z7, Z3
-	VMULPD       Z0, Z3, Z0
-	VMOVAPD      Z0, Z0
-	VFMADD213PD  Z3, Z2, Z0
-	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z1, K1
-	VMOVUPD      const_zero<>+0(SB), Z1
-	VBLENDMPD    Z0, Z1, K1, Z5
-	VMOVUPD      Z5, (AX)(BX*8)
+	VMULPD       Z1, Z3, Z1
+	VMOVAPD      Z1, Z1
+	VFMADD213PD  Z3, Z2, Z1
+	VCMPPD       $0x1d, const_minusFar<>+0(SB), Z0, K1
+	VMOVUPD      const_zero<>+0(SB), Z0
+	VBLENDMPD    Z1, Z0, K1, Z6
+	VMOVUPD      Z6, (AX)(BX*8)
 	ADDQ         $0x08, BX
-	JMP          turn8
+	CMPQ         BX, DX
+	JLE          turn8
 
-done:
+after8:
+	ADDQ $0x08, DX
 	VZEROUPPER
 	MOVQ BX, ret+40(FP)
 	RET
@@ -2262,11 +2963,11 @@ TEXT ·regularAVX512(SB), NOSPLIT, $0-48
 	MOVQ z+16(FP), DX
 	MOVQ n+24(FP), BX
 	XORQ SI, SI
+	SUBQ $0x10, BX
+	CMPQ SI, BX
+	JGT  after16
 
 turn16:
-	LEAQ         16(SI), DI
-	CMPQ         DI, BX
-	JGT          after16
 	VMOVUPD      (DX)(SI*8), Z0
 	VMOVUPD      64(DX)(SI*8), Z1
 	VMOVUPD      const_sign<>+0(SB), Z2
@@ -2422,13 +3123,16 @@ turn16:
 	VMOVUPD      Z1, (CX)(SI*8)
 	VMOVUPD      Z10, 64(CX)(SI*8)
 	ADDQ         $0x10, SI
-	JMP          turn16
+	CMPQ         SI, BX
+	JLE          turn16
 
 after16:
+	ADDQ $0x10, BX
+	SUBQ $0x08, BX
+	CMPQ SI, BX
+	JGT  after8
+
 turn8:
-	LEAQ         8(SI), DI
-	CMPQ         DI, BX
-	JGT          done
 	VMOVUPD      (DX)(SI*8), Z0
 	VPORQ        const_sign<>+0(SB), Z0, Z1
 	XORL         DI, DI
@@ -2507,7 +3211,11 @@ turn8:
 	VMOVUPD      Z0, (AX)(SI*8)
 	VMOVUPD      Z2, (CX)(SI*8)
 	ADDQ         $0x08, SI
-	JMP          turn8
+	CMPQ         SI, BX
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, BX
 
 done:
 	VZEROUPPER
@@ -2526,11 +3234,11 @@ TEXT ·logRatiosAVX512(SB), NOSPLIT, $0-104
 	MOVQ refRejected+48(FP), R8
 	MOVQ n+56(FP), R9
 	XORQ R10, R10
+	SUBQ $0x10, R9
+	CMPQ R10, R9
+	JGT  after16
 
 turn16:
-	LEAQ         16(R10), R11
-	CMPQ         R11, R9
-	JGT          after16
 	PREFETCHT0   256(BX)(R10*8)
 	PREFETCHT0   320(BX)(R10*8)
 	PREFETCHT0   256(SI)(R10*8)
@@ -2747,13 +3455,16 @@ turn16:
 	VMOVUPD      Z1, (DX)(R10*8)
 	VMOVUPD      Z0, 64(DX)(R10*8)
 	ADDQ         $0x10, R10
-	JMP          turn16
+	CMPQ         R10, R9
+	JLE          turn16
 
 after16:
+	ADDQ $0x10, R9
+	SUBQ $0x08, R9
+	CMPQ R10, R9
+	JGT  after8
+
 turn8:
-	LEAQ         8(R10), R11
-	CMPQ         R11, R9
-	JGT          done
 	PREFETCHT0   256(BX)(R10*8)
 	PREFETCHT0   256(SI)(R10*8)
 	PREFETCHT0   256(DI)(R10*8)
@@ -2864,7 +3575,11 @@ turn8:
 	VPXORQ       const_sign<>+0(SB), Z0, Z0
 	VMOVUPD      Z0, (DX)(R10*8)
 	ADDQ         $0x08, R10
-	JMP          turn8
+	CMPQ         R10, R9
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, R9
 
 done:
 	VZEROUPPER
@@ -2878,11 +3593,11 @@ TEXT ·logAVX512(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
 
 turn8:
-	LEAQ        8(BX), SI
-	CMPQ        SI, DX
-	JGT         done
 	VMOVUPD     (CX)(BX*8), Z0
 	XORL        SI, SI
 	VCMPPD      $0x19, const_smallestNormal<>+0(SB), Z0, K1
@@ -2932,7 +3647,11 @@ turn8:
 	VADDPD      Z0, Z1, Z0
 	VMOVUPD     Z0, (AX)(BX*8)
 	ADDQ        $0x08, BX
-	JMP         turn8
+	CMPQ        BX, DX
+	JLE         turn8
+
+after8:
+	ADDQ $0x08, DX
 
 done:
 	VZEROUPPER
@@ -3025,11 +3744,11 @@ TEXT ·shiftAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSD b+32(FP), Z1
 	MOVQ         n+16(FP), DX
 	XORQ         BX, BX
+	SUBQ         $0x20, DX
+	CMPQ         BX, DX
+	JGT          after32
 
 turn32:
-	LEAQ    32(BX), SI
-	CMPQ    SI, DX
-	JGT     after32
 	VMOVUPD (CX)(BX*8), Z2
 	VMOVUPD 64(CX)(BX*8), Z3
 	VMOVUPD 128(CX)(BX*8), Z4
@@ -3047,21 +3766,1027 @@ turn32:
 	VMOVUPD Z4, 128(AX)(BX*8)
 	VMOVUPD Z5, 192(AX)(BX*8)
 	ADDQ    $0x20, BX
-	JMP     turn32
+	CMPQ    BX, DX
+	JLE     turn32
 
 after32:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
 turn8:
-	LEAQ    8(BX), SI
-	CMPQ    SI, DX
-	JGT     done
 	VMOVUPD (CX)(BX*8), Z2
 	VSUBPD  Z0, Z2, Z2
 	VSUBPD  Z1, Z2, Z2
 	VMOVUPD Z2, (AX)(BX*8)
 	ADDQ    $0x08, BX
-	JMP     turn8
+	CMPQ    BX, DX
+	JLE     turn8
 
-done:
+after8:
+	ADDQ $0x08, DX
 	VZEROUPPER
 	MOVQ BX, ret+40(FP)
+	RET
+
+// func subAVX512(dst *float64, x *float64, y *float64, n int, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·subAVX512(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	MOVQ    lo+32(FP), BX
+	VMOVUPD (BX), Z0
+	MOVQ    hi+40(FP), SI
+	VMOVUPD (SI), Z1
+	MOVQ    sum+48(FP), DI
+	VMOVUPD (DI), Z2
+	MOVQ    n+24(FP), R8
+	XORQ    R9, R9
+	SUBQ    $0x10, R8
+	CMPQ    R9, R8
+	JGT     after16
+
+turn16:
+	VMOVUPD (CX)(R9*8), Z3
+	VMOVUPD 64(CX)(R9*8), Z4
+	VSUBPD  (DX)(R9*8), Z3, Z3
+	VSUBPD  64(DX)(R9*8), Z4, Z4
+	VMOVUPD Z3, (AX)(R9*8)
+	VMOVUPD Z4, 64(AX)(R9*8)
+	VMINPD  Z0, Z3, Z0
+	VMINPD  Z0, Z4, Z0
+	VMAXPD  Z1, Z3, Z1
+	VMAXPD  Z1, Z4, Z1
+	VADDPD  Z2, Z3, Z2
+	VADDPD  Z2, Z4, Z2
+	ADDQ    $0x10, R9
+	CMPQ    R9, R8
+	JLE     turn16
+
+after16:
+	ADDQ $0x10, R8
+	SUBQ $0x08, R8
+	CMPQ R9, R8
+	JGT  after8
+
+turn8:
+	VMOVUPD (CX)(R9*8), Z3
+	VSUBPD  (DX)(R9*8), Z3, Z3
+	VMOVUPD Z3, (AX)(R9*8)
+	VMINPD  Z0, Z3, Z0
+	VMAXPD  Z1, Z3, Z1
+	VADDPD  Z2, Z3, Z2
+	ADDQ    $0x08, R9
+	CMPQ    R9, R8
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, R8
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, (SI)
+	VMOVUPD Z2, (DI)
+	VZEROUPPER
+	MOVQ    R9, ret+56(FP)
+	RET
+
+// func powersAVX512(x *float64, n int, a float64, b float64, sums *[3][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·powersAVX512(SB), NOSPLIT, $0-48
+	MOVQ    x+0(FP), AX
+	MOVQ    sums+32(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	MOVQ    n+8(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x10, DX
+	CMPQ    BX, DX
+	JGT     after16
+
+turn16:
+	VMOVUPD      (AX)(BX*8), Z3
+	VMOVUPD      64(AX)(BX*8), Z4
+	VBROADCASTSD a+16(FP), Z5
+	VBROADCASTSD b+24(FP), Z6
+	VMOVAPD      Z3, Z3
+	VFMSUB213PD  Z6, Z5, Z3
+	VMOVAPD      Z4, Z4
+	VFMSUB213PD  Z6, Z5, Z4
+	VMOVUPD      const_minusFar<>+0(SB), Z5
+	VMAXPD       Z5, Z3, Z3
+	VMAXPD       Z5, Z4, Z4
+	VMOVUPD      const_log2E<>+0(SB), Z5
+	VMOVUPD      const_sixteenths<>+0(SB), Z6
+	VMOVAPD      Z3, Z7
+	VFMADD213PD  Z6, Z5, Z7
+	VMOVAPD      Z4, Z8
+	VFMADD213PD  Z6, Z5, Z8
+	VMOVUPD      const_sixteenths<>+0(SB), Z6
+	VSUBPD       Z7, Z6, Z9
+	VSUBPD       Z8, Z6, Z6
+	VMOVAPD      Z3, Z10
+	VFMADD213PD  Z9, Z5, Z10
+	VMOVAPD      Z4, Z9
+	VFMADD213PD  Z6, Z5, Z9
+	VMOVUPD      const_log2ELo<>+0(SB), Z5
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z10, Z5, Z3
+	VMOVAPD      Z4, Z4
+	VFMADD213PD  Z9, Z5, Z4
+	VMOVUPD      const_exp5<>+0(SB), Z5
+	VMOVUPD      const_exp4<>+0(SB), Z6
+	VMOVAPD      Z5, Z9
+	VFMADD213PD  Z6, Z3, Z9
+	VMOVAPD      Z5, Z5
+	VFMADD213PD  Z6, Z4, Z5
+	VMOVUPD      const_exp3<>+0(SB), Z6
+	VFMADD213PD  Z6, Z3, Z9
+	VFMADD213PD  Z6, Z4, Z5
+	VMOVUPD      const_exp2<>+0(SB), Z6
+	VFMADD213PD  Z6, Z3, Z9
+	VFMADD213PD  Z6, Z4, Z5
+	VMOVUPD      const_exp1<>+0(SB), Z6
+	VFMADD213PD  Z6, Z3, Z9
+	VFMADD213PD  Z6, Z4, Z5
+	VMOVUPD      const_exp0<>+0(SB), Z6
+	VFMADD213PD  Z6, Z3, Z9
+	VFMADD213PD  Z6, Z4, Z5
+	VMOVUPD      table_root<>+0(SB), Z6
+	VMOVUPD      table_root<>+64(SB), Z10
+	VMOVAPD      Z7, Z11
+	VPERMI2PD    Z10, Z6, Z11
+	VMOVAPD      Z8, Z12
+	VPERMI2PD    Z10, Z6, Z12
+	VPSLLQ       $0x30, Z7, Z6
+	VPSLLQ       $0x30, Z8, Z7
+	VPADDQ       Z6, Z11, Z6
+	VPADDQ       Z7, Z12, Z7
+	VMULPD       Z3, Z6, Z3
+	VMULPD       Z4, Z7, Z4
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z6, Z9, Z3
+	VMOVAPD      Z4, Z4
+	VFMADD213PD  Z7, Z5, Z4
+	VADDPD       Z0, Z3, Z0
+	VADDPD       Z0, Z4, Z0
+	VMULPD       Z3, Z3, Z3
+	VMULPD       Z4, Z4, Z4
+	VADDPD       Z1, Z3, Z1
+	VADDPD       Z1, Z4, Z1
+	VMULPD       Z3, Z3, Z3
+	VMULPD       Z4, Z4, Z4
+	VADDPD       Z2, Z3, Z2
+	VADDPD       Z2, Z4, Z2
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD      (AX)(BX*8), Z3
+	VBROADCASTSD a+16(FP), Z4
+	VBROADCASTSD b+24(FP), Z5
+	VMOVAPD      Z3, Z3
+	VFMSUB213PD  Z5, Z4, Z3
+	VMAXPD       const_minusFar<>+0(SB), Z3, Z3
+	VMOVUPD      const_log2E<>+0(SB), Z4
+	VMOVAPD      Z3, Z5
+	VFMADD213PD  const_sixteenths<>+0(SB), Z4, Z5
+	VMOVUPD      const_sixteenths<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VMOVAPD      Z3, Z7
+	VFMADD213PD  Z6, Z4, Z7
+	VMOVUPD      const_log2ELo<>+0(SB), Z4
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z7, Z4, Z3
+	VMOVUPD      const_exp5<>+0(SB), Z4
+	VMOVAPD      Z4, Z4
+	VFMADD213PD  const_exp4<>+0(SB), Z3, Z4
+	VFMADD213PD  const_exp3<>+0(SB), Z3, Z4
+	VFMADD213PD  const_exp2<>+0(SB), Z3, Z4
+	VFMADD213PD  const_exp1<>+0(SB), Z3, Z4
+	VFMADD213PD  const_exp0<>+0(SB), Z3, Z4
+	VMOVUPD      table_root<>+0(SB), Z6
+	VMOVUPD      table_root<>+64(SB), Z7
+	VMOVAPD      Z5, Z8
+	VPERMI2PD    Z7, Z6, Z8
+	VPSLLQ       $0x30, Z5, Z5
+	VPADDQ       Z5, Z8, Z5
+	VMULPD       Z3, Z5, Z3
+	VMOVAPD      Z3, Z3
+	VFMADD213PD  Z5, Z4, Z3
+	VADDPD       Z0, Z3, Z0
+	VMULPD       Z3, Z3, Z3
+	VADDPD       Z1, Z3, Z1
+	VMULPD       Z3, Z3, Z3
+	VADDPD       Z2, Z3, Z2
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Z0, (CX)
+	VMOVUPD Z1, 64(CX)
+	VMOVUPD Z2, 128(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+40(FP)
+	RET
+
+// func subPowersAVX512(dst *float64, x *float64, y *float64, n int, a float64, b float64, sums *[3][8]float64, lo *[8]float64, hi *[8]float64, sum *[8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·subPowersAVX512(SB), NOSPLIT, $0-88
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	MOVQ    lo+56(FP), BX
+	VMOVUPD (BX), Z0
+	MOVQ    hi+64(FP), SI
+	VMOVUPD (SI), Z1
+	MOVQ    sum+72(FP), DI
+	VMOVUPD (DI), Z2
+	MOVQ    sums+48(FP), R8
+	VMOVUPD (R8), Z3
+	VMOVUPD 64(R8), Z4
+	VMOVUPD 128(R8), Z5
+	MOVQ    n+24(FP), R9
+	XORQ    R10, R10
+	SUBQ    $0x10, R9
+	CMPQ    R10, R9
+	JGT     after16
+
+turn16:
+	VMOVUPD      (CX)(R10*8), Z6
+	VMOVUPD      64(CX)(R10*8), Z7
+	VSUBPD       (DX)(R10*8), Z6, Z6
+	VSUBPD       64(DX)(R10*8), Z7, Z7
+	VMOVUPD      Z6, (AX)(R10*8)
+	VMOVUPD      Z7, 64(AX)(R10*8)
+	VMINPD       Z0, Z6, Z0
+	VMINPD       Z0, Z7, Z0
+	VMAXPD       Z1, Z6, Z1
+	VMAXPD       Z1, Z7, Z1
+	VADDPD       Z2, Z6, Z2
+	VADDPD       Z2, Z7, Z2
+	VBROADCASTSD a+32(FP), Z8
+	VBROADCASTSD b+40(FP), Z9
+	VMOVAPD      Z6, Z6
+	VFMSUB213PD  Z9, Z8, Z6
+	VMOVAPD      Z7, Z7
+	VFMSUB213PD  Z9, Z8, Z7
+	VMOVUPD      const_minusFar<>+0(SB), Z8
+	VMAXPD       Z8, Z6, Z6
+	VMAXPD       Z8, Z7, Z7
+	VMOVUPD      const_log2E<>+0(SB), Z8
+	VMOVUPD      const_sixteenths<>+0(SB), Z9
+	VMOVAPD      Z6, Z10
+	VFMADD213PD  Z9, Z8, Z10
+	VMOVAPD      Z7, Z11
+	VFMADD213PD  Z9, Z8, Z11
+	VMOVUPD      const_sixteenths<>+0(SB), Z9
+	VSUBPD       Z10, Z9, Z12
+	VSUBPD       Z11, Z9, Z9
+	VMOVAPD      Z6, Z13
+	VFMADD213PD  Z12, Z8, Z13
+	VMOVAPD      Z7, Z12
+	VFMADD213PD  Z9, Z8, Z12
+	VMOVUPD      const_log2ELo<>+0(SB), Z8
+	VMOVAPD      Z6, Z6
+	VFMADD213PD  Z13, Z8, Z6
+	VMOVAPD      Z7, Z7
+	VFMADD213PD  Z12, Z8, Z7
+	VMOVUPD      const_exp5<>+0(SB), Z8
+	VMOVUPD      const_exp4<>+0(SB), Z9
+	VMOVAPD      Z8, Z12
+	VFMADD213PD  Z9, Z6, Z12
+	VMOVAPD      Z8, Z8
+	VFMADD213PD  Z9, Z7, Z8
+	VMOVUPD      const_exp3<>+0(SB), Z9
+	VFMADD213PD  Z9, Z6, Z12
+	VFMADD213PD  Z9, Z7, Z8
+	VMOVUPD      const_exp2<>+0(SB), Z9
+	VFMADD213PD  Z9, Z6, Z12
+	VFMADD213PD  Z9, Z7, Z8
+	VMOVUPD      const_exp1<>+0(SB), Z9
+	VFMADD213PD  Z9, Z6, Z12
+	VFMADD213PD  Z9, Z7, Z8
+	VMOVUPD      const_exp0<>+0(SB), Z9
+	VFMADD213PD  Z9, Z6, Z12
+	VFMADD213PD  Z9, Z7, Z8
+	VMOVUPD      table_root<>+0(SB), Z9
+	VMOVUPD      table_root<>+64(SB), Z13
+	VMOVAPD      Z10, Z14
+	VPERMI2PD    Z13, Z9, Z14
+	VMOVAPD      Z11, Z15
+	VPERMI2PD    Z13, Z9, Z15
+	VPSLLQ       $0x30, Z10, Z9
+	VPSLLQ       $0x30, Z11, Z10
+	VPADDQ       Z9, Z14, Z9
+	VPADDQ       Z10, Z15, Z10
+	VMULPD       Z6, Z9, Z6
+	VMULPD       Z7, Z10, Z7
+	VMOVAPD      Z6, Z6
+	VFMADD213PD  Z9, Z12, Z6
+	VMOVAPD      Z7, Z7
+	VFMADD213PD  Z10, Z8, Z7
+	VADDPD       Z3, Z6, Z3
+	VADDPD       Z3, Z7, Z3
+	VMULPD       Z6, Z6, Z6
+	VMULPD       Z7, Z7, Z7
+	VADDPD       Z4, Z6, Z4
+	VADDPD       Z4, Z7, Z4
+	VMULPD       Z6, Z6, Z6
+	VMULPD       Z7, Z7, Z7
+	VADDPD       Z5, Z6, Z5
+	VADDPD       Z5, Z7, Z5
+	ADDQ         $0x10, R10
+	CMPQ         R10, R9
+	JLE          turn16
+
+after16:
+	ADDQ $0x10, R9
+	SUBQ $0x08, R9
+	CMPQ R10, R9
+	JGT  after8
+
+turn8:
+	VMOVUPD      (CX)(R10*8), Z6
+	VSUBPD       (DX)(R10*8), Z6, Z6
+	VMOVUPD      Z6, (AX)(R10*8)
+	VMINPD       Z0, Z6, Z0
+	VMAXPD       Z1, Z6, Z1
+	VADDPD       Z2, Z6, Z2
+	VBROADCASTSD a+32(FP), Z7
+	VBROADCASTSD b+40(FP), Z8
+	VMOVAPD      Z6, Z6
+	VFMSUB213PD  Z8, Z7, Z6
+	VMAXPD       const_minusFar<>+0(SB), Z6, Z6
+	VMOVUPD      const_log2E<>+0(SB), Z7
+	VMOVAPD      Z6, Z8
+	VFMADD213PD  const_sixteenths<>+0(SB), Z7, Z8
+	VMOVUPD      const_sixteenths<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VMOVAPD      Z6, Z10
+	VFMADD213PD  Z9, Z7, Z10
+	VMOVUPD      const_log2ELo<>+0(SB), Z7
+	VMOVAPD      Z6, Z6
+	VFMADD213PD  Z10, Z7, Z6
+	VMOVUPD      const_exp5<>+0(SB), Z7
+	VMOVAPD      Z7, Z7
+	VFMADD213PD  const_exp4<>+0(SB), Z6, Z7
+	VFMADD213PD  const_exp3<>+0(SB), Z6, Z7
+	VFMADD213PD  const_exp2<>+0(SB), Z6, Z7
+	VFMADD213PD  const_exp1<>+0(SB), Z6, Z7
+	VFMADD213PD  const_exp0<>+0(SB), Z6, Z7
+	VMOVUPD      table_root<>+0(SB), Z9
+	VMOVUPD      table_root<>+64(SB), Z10
+	VMOVAPD      Z8, Z11
+	VPERMI2PD    Z10, Z9, Z11
+	VPSLLQ       $0x30, Z8, Z8
+	VPADDQ       Z8, Z11, Z8
+	VMULPD       Z6, Z8, Z6
+	VMOVAPD      Z6, Z6
+	VFMADD213PD  Z8, Z7, Z6
+	VADDPD       Z3, Z6, Z3
+	VMULPD       Z6, Z6, Z6
+	VADDPD       Z4, Z6, Z4
+	VMULPD       Z6, Z6, Z6
+	VADDPD       Z5, Z6, Z5
+	ADDQ         $0x08, R10
+	CMPQ         R10, R9
+	JLE          turn8
+
+after8:
+	ADDQ    $0x08, R9
+	VMOVUPD Z0, (BX)
+	VMOVUPD Z1, (SI)
+	VMOVUPD Z2, (DI)
+	VMOVUPD Z3, (R8)
+	VMOVUPD Z4, 64(R8)
+	VMOVUPD Z5, 128(R8)
+	VZEROUPPER
+	MOVQ    R10, ret+80(FP)
+	RET
+
+// func placeAVX512(entry *int, over *float64, x *float64, n int, grid *float64) int
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·placeAVX512(SB), NOSPLIT, $0-48
+	MOVQ         entry+0(FP), AX
+	MOVQ         over+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         grid+32(FP), BX
+	VBROADCASTSD (BX), Z0
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
+	VBROADCASTSD 24(BX), Z3
+	VBROADCASTSD 32(BX), Z4
+	VBROADCASTSD 40(BX), Z5
+	VBROADCASTSD 48(BX), Z6
+	VBROADCASTSD 56(BX), Z7
+	MOVQ         n+24(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	CMPQ         SI, BX
+	JGT          after16
+
+turn16:
+	VMOVUPD      (DX)(SI*8), Z7
+	VMOVUPD      64(DX)(SI*8), Z17
+	VMAXPD       Z0, Z7, Z18
+	VMAXPD       Z0, Z17, Z19
+	VMINPD       Z1, Z18, Z18
+	VMINPD       Z1, Z19, Z19
+	VSUBPD       Z0, Z18, Z20
+	VSUBPD       Z0, Z19, Z21
+	VMOVAPD      Z20, Z20
+	VFMSUB213PD  Z4, Z3, Z20
+	VMOVAPD      Z21, Z21
+	VFMSUB213PD  Z4, Z3, Z21
+	VRNDSCALEPD  $0x09, Z20, Z20
+	VRNDSCALEPD  $0x09, Z21, Z21
+	VMOVUPD      const_one<>+0(SB), Z22
+	VADDPD       Z22, Z20, Z23
+	VADDPD       Z22, Z21, Z22
+	VMULPD       Z6, Z23, Z24
+	VMULPD       Z6, Z22, Z25
+	VMOVAPD      Z24, Z26
+	VFNMADD213PD Z23, Z5, Z26
+	VMOVAPD      Z25, Z27
+	VFNMADD213PD Z22, Z5, Z27
+	VMOVAPD      Z26, Z26
+	VFMADD213PD  Z24, Z6, Z26
+	VMOVAPD      Z27, Z24
+	VFMADD213PD  Z25, Z6, Z24
+	VMULPD       Z2, Z26, Z25
+	VMULPD       Z2, Z24, Z24
+	VADDPD       Z0, Z25, Z25
+	VADDPD       Z0, Z24, Z24
+	VCMPPD       $0x1d, Z25, Z18, K1
+	VCMPPD       $0x1d, Z24, Z19, K2
+	VMULPD       Z6, Z20, Z18
+	VMULPD       Z6, Z21, Z19
+	VMOVAPD      Z18, Z26
+	VFNMADD213PD Z20, Z5, Z26
+	VMOVAPD      Z19, Z20
+	VFNMADD213PD Z21, Z5, Z20
+	VMOVAPD      Z26, Z21
+	VFMADD213PD  Z18, Z6, Z21
+	VMOVAPD      Z20, Z18
+	VFMADD213PD  Z19, Z6, Z18
+	VMULPD       Z2, Z21, Z19
+	VMULPD       Z2, Z18, Z18
+	VADDPD       Z0, Z19, Z19
+	VADDPD       Z0, Z18, Z18
+	VBLENDMPD    Z25, Z19, K1, Z8
+	VBLENDMPD    Z24, Z18, K2, Z9
+	VSUBPD       Z8, Z7, Z18
+	VSUBPD       Z9, Z17, Z19
+	VMOVUPD      Z18, (CX)(SI*8)
+	VMOVUPD      Z19, 64(CX)(SI*8)
+	VMOVUPD      const_one<>+0(SB), Z18
+	VMOVUPD      const_zero<>+0(SB), Z19
+	VBLENDMPD    Z18, Z19, K1, Z10
+	VBLENDMPD    Z18, Z19, K2, Z11
+	VADDPD       Z10, Z23, Z18
+	VADDPD       Z11, Z22, Z19
+	VCMPPD       $0x11, Z0, Z7, K1
+	VCMPPD       $0x11, Z0, Z17, K2
+	VMOVUPD      const_zero<>+0(SB), Z7
+	VBLENDMPD    Z7, Z18, K1, Z12
+	VBLENDMPD    Z7, Z19, K2, Z13
+	VCVTTPD2QQ   Z12, Z7
+	VMOVDQU64    Z7, (AX)(SI*8)
+	VCVTTPD2QQ   Z13, Z7
+	VMOVDQU64    Z7, 64(AX)(SI*8)
+	ADDQ         $0x10, SI
+	CMPQ         SI, BX
+	JLE          turn16
+
+after16:
+	ADDQ $0x10, BX
+	SUBQ $0x08, BX
+	CMPQ SI, BX
+	JGT  after8
+
+turn8:
+	VMOVUPD      (DX)(SI*8), Z7
+	VMAXPD       Z0, Z7, Z8
+	VMINPD       Z1, Z8, Z8
+	VSUBPD       Z0, Z8, Z9
+	VMOVAPD      Z9, Z9
+	VFMSUB213PD  Z4, Z3, Z9
+	VRNDSCALEPD  $0x09, Z9, Z9
+	VADDPD       const_one<>+0(SB), Z9, Z10
+	VMULPD       Z6, Z10, Z11
+	VMOVAPD      Z11, Z12
+	VFNMADD213PD Z10, Z5, Z12
+	VMOVAPD      Z12, Z12
+	VFMADD213PD  Z11, Z6, Z12
+	VMULPD       Z2, Z12, Z11
+	VADDPD       Z0, Z11, Z11
+	VCMPPD       $0x1d, Z11, Z8, K1
+	VMULPD       Z6, Z9, Z8
+	VMOVAPD      Z8, Z12
+	VFNMADD213PD Z9, Z5, Z12
+	VMOVAPD      Z12, Z9
+	VFMADD213PD  Z8, Z6, Z9
+	VMULPD       Z2, Z9, Z8
+	VADDPD       Z0, Z8, Z8
+	VBLENDMPD    Z11, Z8, K1, Z14
+	VSUBPD       Z14, Z7, Z8
+	VMOVUPD      Z8, (CX)(SI*8)
+	VMOVUPD      const_one<>+0(SB), Z8
+	VMOVUPD      const_zero<>+0(SB), Z9
+	VBLENDMPD    Z8, Z9, K1, Z15
+	VADDPD       Z15, Z10, Z8
+	VCMPPD       $0x11, Z0, Z7, K1
+	VMOVUPD      const_zero<>+0(SB), Z7
+	VBLENDMPD    Z7, Z8, K1, Z16
+	VCVTTPD2QQ   Z16, Z7
+	VMOVDQU64    Z7, (AX)(SI*8)
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLE          turn8
+
+after8:
+	ADDQ $0x08, BX
+	VZEROUPPER
+	MOVQ SI, ret+40(FP)
+	RET
+
+// func weighAVX512(entry *int, w *float64, x *float64, n int, grid *float64) int
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·weighAVX512(SB), NOSPLIT, $0-48
+	MOVQ         entry+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         grid+32(FP), BX
+	VBROADCASTSD (BX), Z0
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z1
+	VBROADCASTSD 24(BX), Z1
+	VBROADCASTSD 32(BX), Z8
+	VBROADCASTSD 40(BX), Z9
+	VBROADCASTSD 48(BX), Z9
+	VBROADCASTSD 56(BX), Z9
+	MOVQ         n+24(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	CMPQ         SI, BX
+	JGT          after16
+
+turn16:
+	VMOVUPD     (DX)(SI*8), Z10
+	VMOVUPD     64(DX)(SI*8), Z11
+	VSUBPD      Z0, Z10, Z12
+	VSUBPD      Z0, Z11, Z13
+	VMOVAPD     Z12, Z12
+	VFMSUB213PD Z8, Z1, Z12
+	VMOVAPD     Z13, Z13
+	VFMSUB213PD Z8, Z1, Z13
+	VRNDSCALEPD $0x09, Z12, Z12
+	VRNDSCALEPD $0x09, Z13, Z13
+	VMOVUPD     const_one<>+0(SB), Z14
+	VADDPD      Z14, Z12, Z15
+	VADDPD      Z14, Z13, Z14
+	VMOVAPD     Z15, Z16
+	VFMADD213PD Z0, Z9, Z16
+	VMOVAPD     Z14, Z17
+	VFMADD213PD Z0, Z9, Z17
+	VCMPPD      $0x1d, Z16, Z10, K1
+	VCMPPD      $0x1d, Z17, Z11, K2
+	VMOVAPD     Z12, Z12
+	VFMADD213PD Z0, Z9, Z12
+	VMOVAPD     Z13, Z13
+	VFMADD213PD Z0, Z9, Z13
+	VBLENDMPD   Z16, Z12, K1, Z2
+	VBLENDMPD   Z17, Z13, K2, Z3
+	VSUBPD      Z2, Z10, Z10
+	VSUBPD      Z3, Z11, Z11
+	VMOVUPD     const_one<>+0(SB), Z12
+	VMOVUPD     const_zero<>+0(SB), Z13
+	VBLENDMPD   Z12, Z13, K1, Z4
+	VBLENDMPD   Z12, Z13, K2, Z5
+	VADDPD      Z4, Z15, Z12
+	VADDPD      Z5, Z14, Z13
+	VCVTTPD2QQ  Z12, Z12
+	VMOVDQU64   Z12, (AX)(SI*8)
+	VCVTTPD2QQ  Z13, Z12
+	VMOVDQU64   Z12, 64(AX)(SI*8)
+	VMOVUPD     const_log2E<>+0(SB), Z12
+	VMOVUPD     const_sixteenths<>+0(SB), Z13
+	VMOVAPD     Z10, Z14
+	VFMADD213PD Z13, Z12, Z14
+	VMOVAPD     Z11, Z15
+	VFMADD213PD Z13, Z12, Z15
+	VMOVUPD     const_sixteenths<>+0(SB), Z13
+	VSUBPD      Z14, Z13, Z16
+	VSUBPD      Z15, Z13, Z13
+	VMOVAPD     Z10, Z17
+	VFMADD213PD Z16, Z12, Z17
+	VMOVAPD     Z11, Z16
+	VFMADD213PD Z13, Z12, Z16
+	VMOVUPD     const_log2ELo<>+0(SB), Z12
+	VMOVAPD     Z10, Z10
+	VFMADD213PD Z17, Z12, Z10
+	VMOVAPD     Z11, Z11
+	VFMADD213PD Z16, Z12, Z11
+	VMOVUPD     const_exp5<>+0(SB), Z12
+	VMOVUPD     const_exp4<>+0(SB), Z13
+	VMOVAPD     Z12, Z16
+	VFMADD213PD Z13, Z10, Z16
+	VMOVAPD     Z12, Z12
+	VFMADD213PD Z13, Z11, Z12
+	VMOVUPD     const_exp3<>+0(SB), Z13
+	VFMADD213PD Z13, Z10, Z16
+	VFMADD213PD Z13, Z11, Z12
+	VMOVUPD     const_exp2<>+0(SB), Z13
+	VFMADD213PD Z13, Z10, Z16
+	VFMADD213PD Z13, Z11, Z12
+	VMOVUPD     const_exp1<>+0(SB), Z13
+	VFMADD213PD Z13, Z10, Z16
+	VFMADD213PD Z13, Z11, Z12
+	VMOVUPD     const_exp0<>+0(SB), Z13
+	VFMADD213PD Z13, Z10, Z16
+	VFMADD213PD Z13, Z11, Z12
+	VMOVUPD     table_root<>+0(SB), Z13
+	VMOVUPD     table_root<>+64(SB), Z17
+	VMOVAPD     Z14, Z18
+	VPERMI2PD   Z17, Z13, Z18
+	VMOVAPD     Z15, Z19
+	VPERMI2PD   Z17, Z13, Z19
+	VPSLLQ      $0x30, Z14, Z13
+	VPSLLQ      $0x30, Z15, Z14
+	VPADDQ      Z13, Z18, Z13
+	VPADDQ      Z14, Z19, Z14
+	VMULPD      Z10, Z13, Z10
+	VMULPD      Z11, Z14, Z11
+	VMOVAPD     Z10, Z10
+	VFMADD213PD Z13, Z16, Z10
+	VMOVAPD     Z11, Z11
+	VFMADD213PD Z14, Z12, Z11
+	VMOVUPD     Z10, (CX)(SI*8)
+	VMOVUPD     Z11, 64(CX)(SI*8)
+	ADDQ        $0x10, SI
+	CMPQ        SI, BX
+	JLE         turn16
+
+after16:
+	ADDQ $0x10, BX
+	SUBQ $0x08, BX
+	CMPQ SI, BX
+	JGT  after8
+
+turn8:
+	VMOVUPD     (DX)(SI*8), Z2
+	VSUBPD      Z0, Z2, Z3
+	VMOVAPD     Z3, Z3
+	VFMSUB213PD Z8, Z1, Z3
+	VRNDSCALEPD $0x09, Z3, Z3
+	VADDPD      const_one<>+0(SB), Z3, Z4
+	VMOVAPD     Z4, Z5
+	VFMADD213PD Z0, Z9, Z5
+	VCMPPD      $0x1d, Z5, Z2, K1
+	VMOVAPD     Z3, Z3
+	VFMADD213PD Z0, Z9, Z3
+	VBLENDMPD   Z5, Z3, K1, Z6
+	VSUBPD      Z6, Z2, Z2
+	VMOVUPD     const_one<>+0(SB), Z3
+	VMOVUPD     const_zero<>+0(SB), Z5
+	VBLENDMPD   Z3, Z5, K1, Z7
+	VADDPD      Z7, Z4, Z3
+	VCVTTPD2QQ  Z3, Z3
+	VMOVDQU64   Z3, (AX)(SI*8)
+	VMOVUPD     const_log2E<>+0(SB), Z3
+	VMOVAPD     Z2, Z4
+	VFMADD213PD const_sixteenths<>+0(SB), Z3, Z4
+	VMOVUPD     const_sixteenths<>+0(SB), Z5
+	VSUBPD      Z4, Z5, Z5
+	VMOVAPD     Z2, Z10
+	VFMADD213PD Z5, Z3, Z10
+	VMOVUPD     const_log2ELo<>+0(SB), Z3
+	VMOVAPD     Z2, Z2
+	VFMADD213PD Z10, Z3, Z2
+	VMOVUPD     const_exp5<>+0(SB), Z3
+	VMOVAPD     Z3, Z3
+	VFMADD213PD const_exp4<>+0(SB), Z2, Z3
+	VFMADD213PD const_exp3<>+0(SB), Z2, Z3
+	VFMADD213PD const_exp2<>+0(SB), Z2, Z3
+	VFMADD213PD const_exp1<>+0(SB), Z2, Z3
+	VFMADD213PD const_exp0<>+0(SB), Z2, Z3
+	VMOVUPD     table_root<>+0(SB), Z5
+	VMOVUPD     table_root<>+64(SB), Z10
+	VMOVAPD     Z4, Z11
+	VPERMI2PD   Z10, Z5, Z11
+	VPSLLQ      $0x30, Z4, Z4
+	VPADDQ      Z4, Z11, Z4
+	VMULPD      Z2, Z4, Z2
+	VMOVAPD     Z2, Z2
+	VFMADD213PD Z4, Z3, Z2
+	VMOVUPD     Z2, (CX)(SI*8)
+	ADDQ        $0x08, SI
+	CMPQ        SI, BX
+	JLE         turn8
+
+after8:
+	ADDQ $0x08, BX
+	VZEROUPPER
+	MOVQ SI, ret+40(FP)
+	RET
+
+// func groups1AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups1AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	CMPQ         BX, DX
+	JGT          after16
+
+turn16:
+	VMOVUPD (AX)(BX*8), Z3
+	VMOVUPD 64(AX)(BX*8), Z4
+	VSUBPD  Z0, Z3, Z3
+	VSUBPD  Z0, Z4, Z4
+	VADDPD  Z1, Z3, Z1
+	VADDPD  Z1, Z4, Z1
+	VMULPD  Z3, Z3, Z3
+	VMULPD  Z4, Z4, Z4
+	VADDPD  Z2, Z3, Z2
+	VADDPD  Z2, Z4, Z2
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD (AX)(BX*8), Z3
+	VSUBPD  Z0, Z3, Z3
+	VADDPD  Z1, Z3, Z1
+	VMULPD  Z3, Z3, Z3
+	VADDPD  Z2, Z3, Z2
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Z1, (CX)
+	VMOVUPD Z2, 64(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
+	RET
+
+// func groups2AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups2AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	CMPQ         BX, DX
+	JGT          after16
+
+turn16:
+	VMOVUPD (AX)(BX*8), Z3
+	VMOVUPD 64(AX)(BX*8), Z4
+	VSUBPD  Z0, Z3, Z3
+	VSUBPD  Z0, Z4, Z4
+	VSHUFPD $0x55, Z3, Z3, Z5
+	VSHUFPD $0x55, Z4, Z4, Z6
+	VADDPD  Z5, Z3, Z3
+	VADDPD  Z6, Z4, Z4
+	VADDPD  Z1, Z3, Z1
+	VADDPD  Z1, Z4, Z1
+	VMULPD  Z3, Z3, Z3
+	VMULPD  Z4, Z4, Z4
+	VADDPD  Z2, Z3, Z2
+	VADDPD  Z2, Z4, Z2
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD (AX)(BX*8), Z3
+	VSUBPD  Z0, Z3, Z3
+	VSHUFPD $0x55, Z3, Z3, Z4
+	VADDPD  Z4, Z3, Z3
+	VADDPD  Z1, Z3, Z1
+	VMULPD  Z3, Z3, Z3
+	VADDPD  Z2, Z3, Z2
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Z1, (CX)
+	VMOVUPD Z2, 64(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
+	RET
+
+// func groups4AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups4AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	CMPQ         BX, DX
+	JGT          after16
+
+turn16:
+	VMOVUPD (AX)(BX*8), Z3
+	VMOVUPD 64(AX)(BX*8), Z4
+	VSUBPD  Z0, Z3, Z3
+	VSUBPD  Z0, Z4, Z4
+	VSHUFPD $0x55, Z3, Z3, Z5
+	VSHUFPD $0x55, Z4, Z4, Z6
+	VADDPD  Z5, Z3, Z3
+	VADDPD  Z6, Z4, Z4
+	VPERMPD $0x4e, Z3, Z5
+	VPERMPD $0x4e, Z4, Z6
+	VADDPD  Z5, Z3, Z3
+	VADDPD  Z6, Z4, Z4
+	VADDPD  Z1, Z3, Z1
+	VADDPD  Z1, Z4, Z1
+	VMULPD  Z3, Z3, Z3
+	VMULPD  Z4, Z4, Z4
+	VADDPD  Z2, Z3, Z2
+	VADDPD  Z2, Z4, Z2
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD (AX)(BX*8), Z3
+	VSUBPD  Z0, Z3, Z3
+	VSHUFPD $0x55, Z3, Z3, Z4
+	VADDPD  Z4, Z3, Z3
+	VPERMPD $0x4e, Z3, Z4
+	VADDPD  Z4, Z3, Z3
+	VADDPD  Z1, Z3, Z1
+	VMULPD  Z3, Z3, Z3
+	VADDPD  Z2, Z3, Z2
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Z1, (CX)
+	VMOVUPD Z2, 64(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
+	RET
+
+// func groups8AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+// Requires: AVX, AVX512F
+TEXT ·groups8AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	VBROADCASTSD c+16(FP), Z0
+	MOVQ         sums+24(FP), CX
+	VMOVUPD      (CX), Z1
+	VMOVUPD      64(CX), Z2
+	MOVQ         n+8(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	CMPQ         BX, DX
+	JGT          after16
+
+turn16:
+	VMOVUPD    (AX)(BX*8), Z3
+	VMOVUPD    64(AX)(BX*8), Z4
+	VSUBPD     Z0, Z3, Z3
+	VSUBPD     Z0, Z4, Z4
+	VSHUFPD    $0x55, Z3, Z3, Z5
+	VSHUFPD    $0x55, Z4, Z4, Z6
+	VADDPD     Z5, Z3, Z3
+	VADDPD     Z6, Z4, Z4
+	VPERMPD    $0x4e, Z3, Z5
+	VPERMPD    $0x4e, Z4, Z6
+	VADDPD     Z5, Z3, Z3
+	VADDPD     Z6, Z4, Z4
+	VSHUFF64X2 $0x4e, Z3, Z3, Z5
+	VSHUFF64X2 $0x4e, Z4, Z4, Z6
+	VADDPD     Z5, Z3, Z3
+	VADDPD     Z6, Z4, Z4
+	VADDPD     Z1, Z3, Z1
+	VADDPD     Z1, Z4, Z1
+	VMULPD     Z3, Z3, Z3
+	VMULPD     Z4, Z4, Z4
+	VADDPD     Z2, Z3, Z2
+	VADDPD     Z2, Z4, Z2
+	ADDQ       $0x10, BX
+	CMPQ       BX, DX
+	JLE        turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD    (AX)(BX*8), Z3
+	VSUBPD     Z0, Z3, Z3
+	VSHUFPD    $0x55, Z3, Z3, Z4
+	VADDPD     Z4, Z3, Z3
+	VPERMPD    $0x4e, Z3, Z4
+	VADDPD     Z4, Z3, Z3
+	VSHUFF64X2 $0x4e, Z3, Z3, Z4
+	VADDPD     Z4, Z3, Z3
+	VADDPD     Z1, Z3, Z1
+	VMULPD     Z3, Z3, Z3
+	VADDPD     Z2, Z3, Z2
+	ADDQ       $0x08, BX
+	CMPQ       BX, DX
+	JLE        turn8
+
+after8:
+	ADDQ    $0x08, DX
+	VMOVUPD Z1, (CX)
+	VMOVUPD Z2, 64(CX)
+	VZEROUPPER
+	MOVQ    BX, ret+32(FP)
+	RET
+
+// func scatterAVX2(table *float64, entry *int, w *float64, n int) int
+// Requires: AVX
+TEXT ·scatterAVX2(SB), NOSPLIT, $0-40
+	MOVQ    table+0(FP), AX
+	MOVQ    entry+8(FP), CX
+	MOVQ    w+16(FP), DX
+	VMOVUPD const_one<>+0(SB), X0
+	MOVQ    n+24(FP), BX
+	SUBQ    $0x04, BX
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGT     done
+
+turn:
+	MOVQ    (CX)(SI*8), DI
+	SHLQ    $0x06, DI
+	MOVQ    8(CX)(SI*8), R8
+	SHLQ    $0x06, R8
+	MOVQ    16(CX)(SI*8), R9
+	SHLQ    $0x06, R9
+	MOVQ    24(CX)(SI*8), R10
+	SHLQ    $0x06, R10
+	VMOVLPD (DX)(SI*8), X0, X1
+	VADDPD  (AX)(DI*1), X1, X1
+	VMOVUPD X1, (AX)(DI*1)
+	VMOVLPD 8(DX)(SI*8), X0, X1
+	VADDPD  16(AX)(R8*1), X1, X1
+	VMOVUPD X1, 16(AX)(R8*1)
+	VMOVLPD 16(DX)(SI*8), X0, X1
+	VADDPD  32(AX)(R9*1), X1, X1
+	VMOVUPD X1, 32(AX)(R9*1)
+	VMOVLPD 24(DX)(SI*8), X0, X1
+	VADDPD  48(AX)(R10*1), X1, X1
+	VMOVUPD X1, 48(AX)(R10*1)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLE     turn
+
+done:
+	MOVQ SI, ret+32(FP)
 	RET

@@ -48,7 +48,7 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 		ys[i*items+1] = (ys[i*items] + 1) % responses
 	}
 	draws := policy.Draws[int]{Y: make([]int, prompts*k), LogProb: make([]float64, prompts*k), Model: make([]float64, prompts*k)}
-	logRefs, logp, w := make([]float64, n), make([]float64, n), make([]float64, n)
+	logp, w := make([]float64, n), make([]float64, n)
 	half := func() []float64 { return make([]float64, prompts) }
 	pairs := loss.Pairs{Chosen: half(), Rejected: half(), RefChosen: half(), RefRejected: half()}
 	samples := loss.Samples{LogProb: make([]float64, prompts*k), Ref: make([]float64, prompts*k), K: k}
@@ -56,6 +56,11 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 		Pairs:   loss.PairsOut{Chosen: half(), Rejected: half()},
 		Samples: loss.SamplesOut{LogProb: make([]float64, prompts*k)},
 	}
+	for i := range prompts {
+		chosen, rejected := ys[i*items], ys[i*items+1]
+		pairs.RefChosen[i], pairs.RefRejected[i] = table[i*responses+chosen], table[i*responses+rejected]
+	}
+	ofPair, ofSample := 1/float64(prompts), 1/float64(prompts*k) // losses are means
 	pass, adam := p.NewPass(), train.NewAdamW(p)
 	step := uint64(0)
 	return benchmark{fmt.Sprintf("loglinear/hypo/d=%d", dim), prompts, responses * dim * 4, func() error {
@@ -64,29 +69,29 @@ func hypo(_ options, dim, prompts int) (benchmark, error) {
 			return err
 		}
 		for i := range prompts {
-			copy(ys[i*items+2:(i+1)*items], draws.Y[i*k:(i+1)*k])
-		}
-		for j, y := range ys {
-			logRefs[j] = table[j/items*responses+y]
+			drawn, ref, logRef := ys[i*items+2:][:k], samples.Ref[i*k:][:k], table[i*responses:][:responses]
+			for j, y := range draws.Y[i*k:][:k] {
+				drawn[j], ref[j] = y, logRef[y]
+			}
 		}
 		if err := pass.Forward(background, logp, xs, ys); err != nil {
 			return err
 		}
 		for i := range prompts {
-			a := i * items
-			pairs.Chosen[i], pairs.Rejected[i] = logp[a], logp[a+1]
-			pairs.RefChosen[i], pairs.RefRejected[i] = logRefs[a], logRefs[a+1]
-			copy(samples.LogProb[i*k:(i+1)*k], logp[a+2:])
-			copy(samples.Ref[i*k:(i+1)*k], logRefs[a+2:])
+			item, sample := logp[i*items:][:items], samples.LogProb[i*k:][:k]
+			pairs.Chosen[i], pairs.Rejected[i] = item[0], item[1]
+			for j := range sample {
+				sample[j] = item[2+j]
+			}
 		}
 		if _, err := (loss.HyPO{Offline: loss.DPO{Beta: beta}, Lambda: lambda}).Eval(out, pairs, samples); err != nil {
 			return err
 		}
 		for i := range prompts {
-			a := i * items
-			w[a], w[a+1] = out.Pairs.Chosen[i]/float64(prompts), out.Pairs.Rejected[i]/float64(prompts)
-			for j, v := range out.Samples.LogProb[i*k : (i+1)*k] {
-				w[a+2+j] = v / float64(prompts*k)
+			item := w[i*items:][:items]
+			item[0], item[1] = out.Pairs.Chosen[i]*ofPair, out.Pairs.Rejected[i]*ofPair
+			for j, v := range out.Samples.LogProb[i*k:][:k] {
+				item[2+j] = v * ofSample
 			}
 		}
 		if err := pass.Pullback(background, w); err != nil {

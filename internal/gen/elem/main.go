@@ -21,7 +21,14 @@ func main() {
 		smoothed(v)
 		logRatios(v)
 		tail(v)
+		sub(v)
+		powers(v)
+		subPowers(v)
+		place(v)
+		weigh(v)
+		groups(v)
 	}
+	scatter()
 	Generate()
 }
 
@@ -32,12 +39,11 @@ func exp(v isa) {
 	Doc("exp" + v.Name() + " is Exp for whole turns of eight elements.")
 	dst, arg := pointer("dst"), pointer("x")
 	turns(v, func(t turn) {
-		b := t.xor(t.scalar(argument("b")), constant("sign"))
-		y := t.fma(t.load(t.at(arg)), t.scalar(argument("a")), b)
+		y := t.fused(VFMSUB213PD, t.load(t.at(arg)), t.scalar(argument("a")), t.scalar(argument("b")))
 		e := expOf(t.group, t.max(y, constant("minusFar")))
 		e = t.choose(t.compare(y, greaterOrEqual, constant("minusFar")), e, t.whole("zero"))
 		t.store(e, t.at(dst))
-	})
+	}, nothing)
 }
 
 // sum writes Sum.
@@ -105,7 +111,7 @@ func smoothed(v isa) {
 		val, slp := link(t.group, z, t.far(z))
 		t.store(val, t.at(value))
 		t.store(slp, t.at(slope))
-	})
+	}, nothing)
 }
 
 // logRatios writes the whole objective, from log-probabilities to derivatives and sums.
@@ -133,7 +139,7 @@ func logRatios(v isa) {
 		slope = t.mul(slope, t.scalar(argument("beta")))
 		t.store(slope, t.at(dChosen))
 		t.store(t.xor(slope, constant("sign")), t.at(dRejected))
-	})
+	}, nothing)
 }
 
 func pointer(name string) Mem { return Mem{Base: Load(Param(name), GP64())} }

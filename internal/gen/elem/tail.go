@@ -28,8 +28,7 @@ func logarithm(v isa) {
 			ORL(v.bits(small), bad)
 			ORL(v.bits(t.compare(x[k:k+1], greater, constant("maxFloat"))[0]), bad)
 		}
-		TESTL(bad, bad)
-		JNE(LabelRef(t.done))
+		unless(bad)
 		n := t.each(func(k int) reg.VecVirtual {
 			r := v.reg()
 			VPSRLQ(Imm(52), x[k], r)
@@ -40,7 +39,7 @@ func logarithm(v isa) {
 		l := log1p(t.group, t.sub(e, constant("one")))
 		l = t.add(t.mul(n, constant("ln2Low")), l)
 		t.store(t.add(t.mul(n, constant("ln2High")), l), t.at(dst))
-	}, nil, 64/v.size())
+	}, nothing, 64/v.size())
 }
 
 // above writes Above, a byte for each turn of eight elements.
@@ -130,5 +129,5 @@ func shift(v isa) {
 	a, b := spread(v, "a"), spread(v, "b")
 	simple(v, func(t turn) {
 		t.store(t.sub(t.sub(t.load(t.at(arg)), t.same(a)), t.same(b)), t.at(dst))
-	}, nil)
+	}, nothing)
 }

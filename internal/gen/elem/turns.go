@@ -15,7 +15,6 @@ const lanes = 8
 type turn struct {
 	index reg.GPVirtual // of its first element
 	group
-	done string // the label after the loops
 }
 
 // at is where the vectors of the turn lie in a slice.
@@ -34,45 +33,51 @@ func (t turn) prefetch(slices ...Mem) {
 }
 
 // turns writes loops over whole turns of eight elements; where a vector has that many, two go together while there are
-// so many, since the operations of one must wait for each other.
-func turns(v isa, body func(t turn)) {
+// so many, since the operations of one must wait for each other. end writes what is done after them.
+func turns(v isa, body func(t turn), end func()) {
 	if v.size() == 64 {
-		loops(v, body, nil, 2, 1)
+		loops(v, body, end, 2, 1)
 	} else {
-		loops(v, body, nil, 2)
+		loops(v, body, end, 2)
 	}
 }
 
 // simple writes loops whose operations do not wait for each other: over four vectors at a time, and turns of eight elements.
 func simple(v isa, body func(t turn), end func()) { loops(v, body, end, 4, 64/v.size()) }
 
-// loops writes a loop for each number of vectors, after which fewer elements are left, and what is to be done at the
-// end; the function returns the number of elements.
+// loops writes a loop for each number of vectors, after which fewer elements are left; the function returns the number of
+// elements that are done.
 func loops(v isa, body func(t turn), end func(), counts ...int) {
 	n, i := Load(Param("n"), GP64()), GP64()
 	XORQ(i, i)
-	for l, count := range counts {
+	for _, count := range counts {
 		elements := count * v.size() / 8
-		start, after := fmt.Sprint("turn", elements), "done"
-		if l+1 < len(counts) {
-			after = fmt.Sprint("after", elements)
-		}
-		Label(start)
-		last := GP64()
-		LEAQ(Mem{Base: i, Disp: elements}, last)
-		CMPQ(last, n)
+		start, after := fmt.Sprint("turn", elements), fmt.Sprint("after", elements)
+		SUBQ(Imm(uint64(elements)), n)
+		CMPQ(i, n)
 		JGT(LabelRef(after))
-		body(turn{i, group{v, count}, "done"})
+		Label(start)
+		body(turn{i, group{v, count}})
 		ADDQ(Imm(uint64(elements)), i)
-		JMP(LabelRef(start))
+		CMPQ(i, n)
+		JLE(LabelRef(start))
 		Label(after)
+		ADDQ(Imm(uint64(elements)), n)
 	}
-	if end != nil {
-		end()
-	}
+	Label("done")
+	end()
 	VZEROUPPER()
 	Store(i, ReturnIndex(0))
 	RET()
+}
+
+// nothing is to be done after a loop.
+func nothing() {}
+
+// unless leaves the loops if one of bits is set.
+func unless(bits reg.GPVirtual) {
+	TESTL(bits, bits)
+	JNE(LabelRef("done"))
 }
 
 // far returns −|z|, and leaves the loops if one is less than −Far or not a number.
@@ -83,8 +88,7 @@ func (t turn) far(z vectors) vectors {
 	for _, m := range t.compare(y, notGreaterOrEqual, constant("minusFar")) {
 		ORL(t.bits(m), bad)
 	}
-	TESTL(bad, bad)
-	JNE(LabelRef(t.done))
+	unless(bad)
 	return y
 }
 

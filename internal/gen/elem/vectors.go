@@ -69,12 +69,15 @@ func (g group) or(a vectors, b any) vectors  { return g.binary(g.isa.or, a, b) }
 func (g group) xor(a vectors, b any) vectors { return g.binary(g.isa.xor, a, b) }
 
 // fma returns a·b + c, rounded once.
-func (g group) fma(a, b vectors, c any) vectors {
+func (g group) fma(a, b vectors, c any) vectors { return g.fused(VFMADD213PD, a, b, c) }
+
+// fused applies an instruction that rounds once: VFMADD213PD for a·b + c, VFMSUB213PD for a·b − c, VFNMADD213PD for c − a·b.
+func (g group) fused(instruction func(...Op), a, b vectors, c any) vectors {
 	c = g.shared(c)
 	return g.each(func(k int) reg.VecVirtual {
 		dst := g.reg()
 		VMOVAPD(a[k], dst)
-		VFMADD213PD(operand(c, k), b[k], dst)
+		instruction(operand(c, k), b[k], dst)
 		return dst
 	})
 }
