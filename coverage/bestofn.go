@@ -8,7 +8,8 @@ import (
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
-// BestOfN stores in dst the log-probabilities of best-of-n: of n independent draws from
+// BestOfN stores in dst the log-probabilities of best-of-n (sampler.BestOfN is an estimate of its
+// worth from draws, train.BestOfN trains on it): of n independent draws from
 // π_ref, one with the highest reward, chosen uniformly among the draws that tie. With
 // F(r) the probability of a reward ≤ r, F⁻(r) of one < r, and Q = F − F⁻,
 //

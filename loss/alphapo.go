@@ -47,7 +47,7 @@ func (a AlphaReward) Log(s, ds []float64, r Responses) {
 // Beta must be positive, Gamma and Alpha finite. It uses Chosen, Rejected, ChosenLen,
 // RejectedLen and Weight of [Pairs].
 type AlphaPO struct {
-	Beta  float64
+	Beta  float64 // β, an inverse temperature, no KL coefficient: scale of s
 	Gamma float64
 	Alpha float64
 }

@@ -23,7 +23,7 @@ import (
 // Beta must be positive; LabelSmoothing is in [0, ½). It uses Chosen, Rejected, RefChosen and
 // RefRejected of [Pairs], allocates nothing once its workspace has grown, and is [Coupled].
 type AOT struct {
-	Beta           float64
+	Beta           float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	LabelSmoothing float64
 }
 

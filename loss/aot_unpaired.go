@@ -27,7 +27,7 @@ import (
 // Beta must be positive; LabelSmoothing is in [0, ½). It uses LogProb, Ref and Desirable of
 // [Unpaired], but not Weight, allocates nothing once its workspace has grown, and is [Coupled].
 type AOTUnpaired struct {
-	Beta           float64
+	Beta           float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	LabelSmoothing float64
 }
 

@@ -44,7 +44,9 @@ func (APODownLink) Check() error { return nil }
 //
 // Beta must be positive. It uses Chosen, Rejected, RefChosen, RefRejected and Weight of
 // [Pairs].
-type APOZero struct{ Beta float64 }
+type APOZero struct {
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
+}
 
 // Eval implements [Pairwise].
 func (l APOZero) Eval(dst PairsOut, b Pairs) (Total, error) {
@@ -61,7 +63,9 @@ func (l APOZero) Eval(dst PairsOut, b Pairs) (Total, error) {
 //
 // Beta must be positive. It uses Chosen, Rejected, RefChosen, RefRejected and Weight of
 // [Pairs].
-type APODown struct{ Beta float64 }
+type APODown struct {
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
+}
 
 // Eval implements [Pairwise].
 func (l APODown) Eval(dst PairsOut, b Pairs) (Total, error) {

@@ -13,7 +13,7 @@ package loss
 // Beta must be positive; 0.1 is common. Desirable and Undesirable are λ_D and λ_U, positive,
 // 1 and 1 in the paper. It uses LogProb, Ref, Desirable and Weight of [Unpaired].
 type APOUnpaired struct {
-	Beta        float64
+	Beta        float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Desirable   float64
 	Undesirable float64
 }

@@ -21,7 +21,9 @@ import (
 // Beta is positive, 1e-3 in the paper and in TRL. Weight multiplies, its mean over the reply's
 // tokens. It uses Advantage, Ref and Weight of [Rollouts]; Sum/Sequences is the mean over
 // replies. Log-probabilities of −Inf cost +Inf.
-type AStarPO struct{ Beta float64 }
+type AStarPO struct {
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
+}
 
 var _ PolicyGradient = AStarPO{}
 

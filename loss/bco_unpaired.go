@@ -18,7 +18,7 @@ package loss
 // Beta must be positive; 0.1 is common. Delta is δ, finite, in units of reward: the zero
 // value is no shift. It uses LogProb, Ref, Desirable and Weight of [Unpaired].
 type BCOUnpaired struct {
-	Beta  float64
+	Beta  float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Delta float64
 }
 

@@ -39,7 +39,7 @@ func (l BCOLink) Check() error { return finiteParam("BCOLink.Delta", l.Delta) }
 // Beta must be positive, Delta finite. It uses Chosen, Rejected, RefChosen, RefRejected and
 // Weight of [Pairs].
 type BCOPair struct {
-	Beta  float64
+	Beta  float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Delta float64
 }
 

@@ -19,7 +19,7 @@ import "math"
 // positive is a [*ParamError]. It uses Chosen, Rejected, RefChosen and RefRejected of [Pairs],
 // and is [Coupled].
 type BetaDPO struct {
-	Beta   float64
+	Beta   float64 // β of a batch of usual margins, the KL coefficient: reward per nat of log π/π_ref
 	Alpha  float64
 	Center float64
 	Floor  float64

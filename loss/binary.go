@@ -24,7 +24,7 @@ import (
 type Binary struct {
 	Score       Score
 	Link        Link
-	Beta        float64
+	Beta        float64 // β, the scale of s: a KL coefficient if s is a log-ratio, else an inverse temperature
 	Shift       float64
 	Desirable   float64
 	Undesirable float64

@@ -2,7 +2,8 @@ package loss
 
 import "cmp"
 
-// XPO is the optimism term of Exploratory Preference Optimization,
+// XPO is the optimism term of Exploratory Preference Optimization, alone; train.XPO draws pairs
+// and adds it to their loss. The term is
 //
 //	+α·log π(ỹ)
 //
@@ -39,7 +40,7 @@ func (l XPO) Eval(dst, grad, logp []float64) (Total, error) {
 // Alpha is finite and not negative, Beta positive; the zero value of Offline is online.
 type VPO struct {
 	Alpha   float64
-	Beta    float64
+	Beta    float64 // β, the KL coefficient of the DPO loss beside it
 	Offline bool
 }
 

@@ -45,7 +45,9 @@ func (l CalLink) Check() error { return finiteParam("CalLink.Target", l.Target) 
 //
 // Beta must be positive. Implicit rewards are the log-ratios, without a factor. It uses
 // Chosen, Rejected, RefChosen, RefRejected and Weight of [Pairs].
-type CalDPO struct{ Beta float64 }
+type CalDPO struct {
+	Beta float64 // β: 1/(2β) is the target of the log-ratios, in nats
+}
 
 // Eval implements [Pairwise].
 func (l CalDPO) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval(dst, b) }

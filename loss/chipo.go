@@ -13,7 +13,7 @@ package loss
 // true margin is clamped; +Inf for no clamp. It uses Chosen, Rejected, RefChosen,
 // RefRejected and Weight of [Pairs].
 type ChiPO struct {
-	Beta      float64
+	Beta      float64 // β, the coefficient of KL and χ²: reward per unit of φ
 	MaxReward float64
 }
 

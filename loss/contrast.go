@@ -18,7 +18,7 @@ import "cmp"
 type Contrast struct {
 	Score Score
 	Link  Link
-	Beta  float64
+	Beta  float64 // β, the scale of s: a KL coefficient if s is a log-ratio, else an inverse temperature
 	Gamma float64
 	Clip  float64
 }

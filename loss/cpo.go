@@ -16,7 +16,7 @@ package loss
 // Beta must be positive, Alpha finite and not negative, LabelSmoothing in [0, ½). It uses
 // Chosen, Rejected and Weight of [Pairs], and ChosenLen for means.
 type CPO struct {
-	Beta           float64
+	Beta           float64 // β, an inverse temperature, no KL coefficient: reward per nat of log π
 	Alpha          float64
 	NLLOver        LogRatioOf
 	LabelSmoothing float64

@@ -26,7 +26,7 @@ func (l LogRatioModulated) Check() error { return positive("LogRatioModulated.Ta
 // is no global minimiser: the loss falls to 0 as the margin grows. It uses Chosen, Rejected,
 // RefChosen, RefRejected and Weight of [Pairs].
 type DiscoPOP struct {
-	Beta float64
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Tau  float64
 }
 

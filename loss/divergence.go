@@ -142,7 +142,7 @@ type Divergence interface {
 // Beta must be positive, LabelSmoothing in [0, ½), Divergence must be set. It uses Chosen,
 // Rejected, RefChosen, RefRejected and Weight of [Pairs].
 type FDPO struct {
-	Beta           float64
+	Beta           float64 // β, the coefficient of the divergence: reward per unit of f′
 	Divergence     Divergence
 	LabelSmoothing float64
 }

@@ -18,7 +18,7 @@ package loss
 // Beta must be positive; 0.1 is common. LabelSmoothing is in [0, ½). It uses Chosen,
 // Rejected, RefChosen, RefRejected and Weight of [Pairs].
 type DPO struct {
-	Beta           float64
+	Beta           float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	LabelSmoothing float64
 }
 

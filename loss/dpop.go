@@ -35,7 +35,7 @@ func (penalised) Relative() {}
 // reward of the chosen reply includes the charge. It uses Chosen, Rejected, RefChosen,
 // RefRejected and Weight of [Pairs].
 type DPOP struct {
-	Beta   float64
+	Beta   float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Lambda float64
 }
 

@@ -38,7 +38,7 @@ func openBelowHalf(param string, v float64) error {
 // Beta must be positive, LabelSmoothing = ε in (0, ½): at 0 the loss is infinite; 1e-3 is
 // common. It uses Chosen, Rejected, RefChosen, RefRejected and Weight of [Pairs].
 type EXO struct {
-	Beta           float64
+	Beta           float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	LabelSmoothing float64
 }
 

@@ -14,7 +14,7 @@ package loss
 // Weight of [Pairs].
 type GPO struct {
 	Link Link
-	Beta float64
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
 }
 
 // Eval implements [Pairwise].

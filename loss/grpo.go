@@ -21,7 +21,7 @@ import "cmp"
 type GRPO struct {
 	ClipLow, ClipHigh float64
 	Dual              float64 // 0 for none
-	Beta              float64
+	Beta              float64 // β, the KL coefficient: loss per nat
 	WeightKL          bool
 }
 

@@ -42,7 +42,9 @@ func (SquaredHinge) Check() error { return nil }
 //
 // Beta must be positive; 0.05 is what the paper uses. It uses Chosen, Rejected, RefChosen,
 // RefRejected of [Pairs], and Weight.
-type RSO struct{ Beta float64 }
+type RSO struct {
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
+}
 
 // Eval implements [Pairwise].
 func (l RSO) Eval(dst PairsOut, b Pairs) (Total, error) {

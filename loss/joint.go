@@ -27,7 +27,7 @@ type JointLink interface {
 type Joint struct {
 	Score Score
 	Link  JointLink
-	Beta  float64
+	Beta  float64 // β, the scale of s: a KL coefficient if s is a log-ratio, else an inverse temperature
 }
 
 // Eval implements [Pairwise].

@@ -79,7 +79,7 @@ func (k klTerm) weigh(r *reply, j int) (value, slope float64) {
 // Beta is finite and not negative. It uses Old and Ref of [Rollouts], and neither Advantage nor
 // Weight. By must be set.
 type ReverseKLTerm struct {
-	Beta float64
+	Beta float64 // β, the KL coefficient: loss per nat
 	By   Aggregation
 }
 
@@ -95,7 +95,7 @@ type ReverseKLTerm struct {
 // Beta is finite and not negative. It uses Ref of [Rollouts], and neither Advantage nor Weight.
 // By must be set.
 type ForwardKLTerm struct {
-	Beta float64
+	Beta float64 // β, the KL coefficient: loss per nat
 	By   Aggregation
 }
 

@@ -22,7 +22,7 @@ import "fmt"
 // 1 and 1 for balanced data; the paper advises n₊·λ_D/(n₋·λ_U) between 1 and 4/3. It uses
 // LogProb, Ref, Desirable, Weight and the Mismatch slices of [Unpaired].
 type KTO struct {
-	Beta        float64
+	Beta        float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Desirable   float64
 	Undesirable float64
 }

@@ -37,7 +37,9 @@ func (NCALink) Check() error { return nil }
 //
 // Beta must be positive. It uses Chosen, Rejected, RefChosen, RefRejected and Weight of
 // [Pairs].
-type NCA struct{ Beta float64 }
+type NCA struct {
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
+}
 
 // Eval implements [Pairwise].
 func (l NCA) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval(dst, b) }

@@ -12,7 +12,7 @@ package loss
 // [0, ½). It uses Chosen, Rejected, RefChosen, RefRejected, ChosenLen, RejectedLen and
 // Weight of [Pairs].
 type NormDPO struct {
-	Beta           float64
+	Beta           float64 // β, a KL coefficient per token: reward per nat of log π/π_ref per token
 	LabelSmoothing float64
 }
 

@@ -12,7 +12,9 @@ package loss
 //
 // Beta must be positive. It uses Chosen, Rejected, RefChosen, RefRejected, Margin and
 // Weight of [Pairs].
-type ODPO struct{ Beta float64 }
+type ODPO struct {
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
+}
 
 // Eval implements [Pairwise].
 func (l ODPO) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval(dst, b) }

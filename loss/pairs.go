@@ -21,14 +21,18 @@ type Pairs struct {
 	Win []float64
 }
 
-// PairsOut receives what an objective makes of Pairs: slices as long as the batch, or
-// nil where not wanted.
+// PairsOut receives what an objective makes of Pairs: the derivatives of its loss, under the
+// names of what they are derivatives with respect to, and its values. All slices are as long
+// as the batch, or nil where not wanted.
 type PairsOut struct {
-	Loss             []float64 // the loss of each pair
-	Chosen, Rejected []float64 // ∂ Σ Loss / ∂ Pairs.Chosen[i], … / ∂ Pairs.Rejected[i]
+	Loss []float64 // the loss of each pair
 
-	// RefChosen and RefRejected are ∂ Σ Loss / ∂ Pairs.RefChosen[i] and … RefRejected[i],
-	// for a caller that learns the reference. An objective that has no such derivative
+	// Chosen and Rejected are ∂L/∂log π(y⁺) and ∂L/∂log π(y⁻), L = Σ Loss, no log-probabilities:
+	// the weights of ∇ log π, as a policy's pullback takes them.
+	Chosen, Rejected []float64
+
+	// RefChosen and RefRejected are ∂L/∂log π_ref(y⁺) and ∂L/∂log π_ref(y⁻), for a
+	// caller that learns the reference. An objective that has no such derivative
 	// panics where they are wanted.
 	RefChosen, RefRejected []float64
 

@@ -46,7 +46,7 @@ func (l PlackettLuce) Eval(dst RankingsOut, score []float64, begin []int) (Total
 //
 // Beta must be positive; 0.1 is common. Top is as for PlackettLuce.
 type PlackettLuceDPO struct {
-	Beta float64
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Top  int
 }
 

@@ -19,7 +19,7 @@ type Rankings struct {
 // wanted.
 type RankingsOut struct {
 	Loss    []float64 // the loss of each ranking
-	LogProb []float64 // ∂ Σ Loss / ∂ of each reply's log-probability, or of its score
+	LogProb []float64 // ∂L/∂log π(y), L = Σ Loss, no log-probability; of scores, ∂L/∂score
 	Reward  []float64 // the implicit reward of each reply, or its score
 }
 

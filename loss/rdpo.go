@@ -39,7 +39,7 @@ func (LengthRegularised) Relative() {}
 // Beta must be positive, Alpha finite. Implicit rewards are β·ℓ + α·|y|. It uses Chosen,
 // Rejected, RefChosen, RefRejected, ChosenLen, RejectedLen and Weight of [Pairs].
 type RDPO struct {
-	Beta  float64
+	Beta  float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Alpha float64
 }
 

@@ -1,6 +1,7 @@
 package loss
 
-// REBEL regresses differences of rewards onto differences of log-ratios,
+// REBEL regresses differences of rewards onto differences of log-ratios of given pairs; train.REBEL
+// draws the pairs, rates them and takes this. The loss is
 //
 //	((1/η)·(Δ(y⁺) − Δ(y⁻)) − (r(y⁺) − r(y⁻)))²,   Δ = log π(y|x) − log π_t(y|x)
 //
@@ -16,7 +17,9 @@ package loss
 //
 // Eta must be positive. It uses Chosen, Rejected, RefChosen, RefRejected, Margin and Weight of
 // [Pairs]; a Margin of nil panics, since it would stand for equal rewards.
-type REBEL struct{ Eta float64 }
+type REBEL struct {
+	Eta float64 // η, the step size: nats of log-ratio per unit of reward
+}
 
 var (
 	_ Pairwise = REBEL{}

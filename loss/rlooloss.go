@@ -1,6 +1,7 @@
 package loss
 
-// RLOO is the clipped policy-gradient loss of whole replies,
+// RLOO is the clipped policy-gradient loss of whole replies, for advantages that are given;
+// rloo.RLOO makes the advantages from rewards. The loss is
 //
 //	−min(ρ·A, clip(ρ, 1−ε_low, 1+ε_high)·A),   ρ = Π_t π(y_t|x, y_<t)/π_old(y_t|x, y_<t)
 //

@@ -38,7 +38,7 @@ func (l Robust) Check() error { return belowHalf("Robust.Epsilon", l.Epsilon) }
 // Beta must be positive, FlipProb in [0, ½); 0 is DPO. It uses Chosen, Rejected, RefChosen,
 // RefRejected and Weight of [Pairs].
 type RobustDPO struct {
-	Beta     float64
+	Beta     float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	FlipProb float64
 }
 

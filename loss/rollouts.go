@@ -29,9 +29,11 @@ type Rollouts struct {
 
 // RolloutsOut receives what an objective makes of Rollouts; slices may be nil where not wanted.
 type RolloutsOut struct {
-	Loss    []float64 // the loss of each reply, aggregated over its tokens
-	LogProb []float64 // ∂ Σ Loss / ∂ each token's log π, with what the objective detaches held
-	Entropy []float64 // ∂ Σ Loss / ∂ each token's entropy
+	Loss []float64 // the loss of each reply, aggregated over its tokens
+	// LogProb is ∂L/∂log π(y_t), L = Σ Loss, with what the objective detaches held: then it is the
+	// weight of ∇ log π(y_t) and no derivative of the value in Loss.
+	LogProb []float64
+	Entropy []float64 // ∂L/∂H_t, of each token's entropy
 }
 
 // RolloutsTotal sums up a batch: sums and counts alone, so that micro-batches and objectives

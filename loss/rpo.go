@@ -15,7 +15,7 @@ package loss
 // Beta must be positive, Alpha finite and not negative. It uses Chosen, Rejected, RefChosen,
 // RefRejected and Weight of [Pairs], and ChosenLen for means.
 type RPO struct {
-	Beta    float64
+	Beta    float64 // β, the KL coefficient: reward per nat of log π/π_ref
 	Alpha   float64
 	NLLOver LogRatioOf
 }

@@ -19,9 +19,9 @@ type Samples struct {
 // batch, or nil where not wanted.
 type SamplesOut struct {
 	Loss []float64 // the loss of each sample
-	// LogProb are weights w with E[(1/n)·Σᵢ wᵢ·∇ log π(yᵢ)] = ∇ of the objective: the
-	// leave-one-out estimate of rloo. They are not derivatives of Loss, which would
-	// miss that the samples' distribution depends on π.
+	// LogProb is the weight wᵢ of ∇ log π(yᵢ), no log-probability and no derivative of Loss, which
+	// would miss that the samples' distribution depends on π: the leave-one-out estimate of
+	// rloo, with E[(1/n)·Σᵢ wᵢ·∇ log π(yᵢ)] = ∇ of the objective.
 	LogProb []float64
 }
 
@@ -37,7 +37,7 @@ type SamplesOut struct {
 // Beta is finite and not negative; at 0 the reference is still read, since the loss says
 // how far the policy has gone.
 type RLHF struct {
-	Beta float64
+	Beta float64 // β, the KL coefficient: reward per nat
 }
 
 // Eval stores per-sample losses and weights in dst. A reward or log-probability that is
@@ -64,7 +64,8 @@ func (l RLHF) Eval(dst SamplesOut, s Samples) (Total, error) {
 
 // KLPenalty is λ·KL(π‖π_ref) estimated from samples of π: each sample's loss is λ·ℓ, and
 // the weights are λ times the leave-one-out advantages of ℓ. It is the online term of
-// [HyPO], and needs no reward. Its minimiser is π_ref.
+// [HyPO], and needs no reward. Its minimiser is π_ref. train.KLPenalty is the term of a training
+// loop that draws the samples and calls this.
 //
 // Lambda is finite and not negative.
 type KLPenalty struct {

@@ -14,7 +14,7 @@ package loss
 // Beta must be positive, 2 to 10 is common; Gamma is finite, and a quarter of Beta common.
 // It uses Chosen, Rejected, ChosenLen, RejectedLen and Weight of [Pairs].
 type SimPO struct {
-	Beta           float64
+	Beta           float64 // β, an inverse temperature, no KL coefficient: reward per nat of log π per token
 	Gamma          float64
 	LabelSmoothing float64
 }

@@ -1,6 +1,7 @@
 package loss
 
-// SPPO is Self-Play Preference Optimization on pairs,
+// SPPO is Self-Play Preference Optimization on given pairs; train.SPPO draws K replies, has them
+// judged and takes [SPPOKWise]. Its loss is
 //
 //	(ℓ(y⁺) − (P − ½)/β)² + (ℓ(y⁻) + (P − ½)/β)²
 //
@@ -12,7 +13,9 @@ package loss
 // Beta must be positive; 1e-3 in the paper, where it is 1/η. Implicit rewards are the
 // log-ratios, without a factor, as for [IPO]. It uses Chosen, Rejected, RefChosen,
 // RefRejected, Win and Weight of [Pairs].
-type SPPO struct{ Beta float64 }
+type SPPO struct {
+	Beta float64 // β = 1/η, an inverse step size: win rate per nat of log-ratio
+}
 
 // Eval implements [Pairwise].
 func (l SPPO) Eval(dst PairsOut, b Pairs) (Total, error) { return l.parts().eval(dst, b) }

@@ -19,7 +19,7 @@ import "cmp"
 //
 // Beta must be positive, and so large that 1/(2·Beta) is finite; the authors use 0.001.
 type SPPOKWise struct {
-	Beta float64
+	Beta float64 // β = 1/η, an inverse step size: win rate per nat of log-ratio
 }
 
 // Eval stores losses, derivatives and the log-ratios (the score's rewards, without a factor)

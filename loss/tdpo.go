@@ -13,7 +13,9 @@ package loss
 // policy at every token, so that policy is not DPO's. For deterministic labels there is none.
 //
 // Beta must be positive; 0.1 is common. It uses LogProb, Ref and KL of [TokenPairs].
-type TDPO1 struct{ Beta float64 }
+type TDPO1 struct {
+	Beta float64 // β, the KL coefficient: reward per nat of log π/π_ref and of D
+}
 
 // TDPO2 is the practical form of [TDPO1],
 //
@@ -29,7 +31,7 @@ type TDPO1 struct{ Beta float64 }
 // Beta must be positive; 0.1 is common. Alpha is finite and not negative; 0.5 in the paper. It
 // uses LogProb, Ref and KL of [TokenPairs].
 type TDPO2 struct {
-	Beta  float64
+	Beta  float64 // β, the KL coefficient: reward per nat of log π/π_ref and of D
 	Alpha float64
 }
 

@@ -5,8 +5,10 @@ import "cmp"
 // TokenOut receives what an objective makes of single sequences; slices may be nil where not
 // wanted.
 type TokenOut struct {
-	Loss    []float64 // the loss of each sequence, aggregated
-	LogProb []float64 // weights of ∇ log π for each token, as long as the flat slices
+	Loss []float64 // the loss of each sequence, aggregated
+	// LogProb is the weight of ∇ log π(y_t) of each token, as long as the flat slices: the derivative
+	// of Loss, but for the factors that an objective detaches, as [DFT].
+	LogProb []float64
 }
 
 // TokenNLL is the negative log-likelihood of demonstrations, −log π(y_t|x, y_<t) for each

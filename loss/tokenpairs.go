@@ -9,10 +9,10 @@ type TokenPairs struct {
 	Layout
 	LogProb []float64 // log π(y_t|x, y_<t)
 	Ref     []float64 // log π_ref(y_t|x, y_<t)
-	// KL is KL(π_ref(·|x, y_<t) ‖ π(·|x, y_<t)), nats, for [TDPO1] and [TDPO2]: the divergence
-	// from the policy's side is another quantity.
+	// KL is the forward divergence KL(π_ref(·|x, y_<t) ‖ π(·|x, y_<t)), nats, for [TDPO1] and [TDPO2]. KL
+	// of policy.TokenStats is the other one; ReverseKL of policy/logits is this one, if its p is π.
 	KL []float64
-	// SumSq is log Σ_v π(v|x, y_<t)², for [WPO].
+	// SumSq is a logarithm, log Σ_v π(v|x, y_<t)², for [WPO].
 	SumSq []float64
 }
 
@@ -21,7 +21,7 @@ type TokenPairs struct {
 type TokenPairsOut struct {
 	Loss                         []float64 // the loss of each pair
 	RewardChosen, RewardRejected []float64 // the implicit rewards of each pair
-	LogProb, KL                  []float64 // ∂ Σ Loss / ∂ of each token's log-probability and KL
+	LogProb, KL                  []float64 // ∂L/∂log π(y_t) and ∂L/∂KL_t of each token, L = Σ Loss; [WPO] holds its weights
 }
 
 // TokenPairwise is an objective on preference pairs of token sequences. Its [InputError]s

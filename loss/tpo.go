@@ -13,7 +13,7 @@ package loss
 // Beta must be positive, Alpha finite and not negative. It uses Chosen, Rejected, Gold and
 // Weight of [Triples], and GoldLen for means.
 type TPO struct {
-	Beta           float64
+	Beta           float64 // β, an inverse temperature, no KL coefficient: reward per nat of log π
 	Alpha          float64
 	NLLOver        LogRatioOf
 	LabelSmoothing float64
@@ -37,7 +37,7 @@ func (l TPO) Eval(dst TriplesOut, b Triples) (Total, error) {
 // Beta must be positive, Gamma finite, Alpha finite and not negative. It uses Chosen,
 // Rejected, ChosenLen, RejectedLen, Gold and Weight of [Triples], and GoldLen for means.
 type TPOL struct {
-	Beta           float64
+	Beta           float64 // β, an inverse temperature, no KL coefficient: reward per nat of log π per token
 	Gamma          float64
 	Alpha          float64
 	NLLOver        LogRatioOf

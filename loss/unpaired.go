@@ -24,7 +24,7 @@ type Unpaired struct {
 // or nil where not wanted.
 type UnpairedOut struct {
 	Loss    []float64 // the loss of each reply
-	LogProb []float64 // ∂ Σ Loss / ∂ Unpaired.LogProb[i]; with a log-ratio, ∂/∂ Ref[i] is minus that
+	LogProb []float64 // ∂L/∂log π(y), L = Σ Loss, no log-probability; with a log-ratio, ∂/∂ Ref[i] is minus that
 	Reward  []float64 // the implicit reward β·s of the score that the objective really uses
 }
 

@@ -79,8 +79,10 @@ func (t Tokens) Check(vocab int) error {
 type TokenStats struct {
 	LogProb []float64 // log π(y_t | x, y_<t)
 	Entropy []float64 // H(π(·|x, y_<t)), nats
-	KL      []float64 // KL(π(·|x, y_<t) ‖ π_ref(·|x, y_<t)), nats, to the reference that the policy was given
-	SumSq   []float64 // log Σ_v π(v|x, y_<t)²
+	// KL is the reverse divergence KL(π(·|x, y_<t) ‖ π_ref(·|x, y_<t)), nats, to the reference that
+	// the policy was given. KL of loss.TokenPairs is the other one.
+	KL    []float64
+	SumSq []float64 // a logarithm: log Σ_v π(v|x, y_<t)²
 }
 
 // TokenPass is a [Pass] at token level. A field that the backend cannot provide,

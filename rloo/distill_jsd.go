@@ -22,7 +22,7 @@ import (
 // On rows along the student's own samples this leaves out that the prefixes depend on the
 // student. There is no factor τ². It is safe for concurrent use.
 type JSD struct {
-	Beta        float64 // β in [0, 1]; the zero value is the forward KL
+	Beta        float64 // β, the weight of the teacher in M, in [0, 1], no KL coefficient; the zero value is the forward KL
 	Temperature float64 // τ of both, positive; 0 means 1
 }
 

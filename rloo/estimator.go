@@ -11,7 +11,7 @@ import "fmt"
 // there. It has no state of its own.
 type RegularisedReward struct {
 	Advantage Advantage // required
-	Beta      float64   // β, finite and not negative; at 0 log-probabilities are not read and may be nil
+	Beta      float64   // β, the KL coefficient: reward per nat; finite and not negative. At 0 log-probabilities are not read and may be nil
 
 	// Penalty is what stands for the KL in the reward of Eval; 0 means [K1], the only one
 	// that gives the gradient of the reverse KL. See [KLValue] for what K2 and K3 give.

@@ -19,7 +19,8 @@ func LeaveOneOut(dst, r []float64, k int) {
 	deviations(dst, r, k, float64(k)/float64(k-1))
 }
 
-// RLOO is the leave-one-out baseline,
+// RLOO is the leave-one-out baseline, which makes advantages from rewards; loss.RLOO is the
+// policy-gradient loss that takes them. The advantages are
 //
 //	Aᵢ = rᵢ − (1/(k−1))·Σ_{j≠i} rⱼ = (k/(k−1))·(rᵢ − mean r)
 //

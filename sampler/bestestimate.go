@@ -6,7 +6,9 @@ import (
 	"slices"
 )
 
-// BestOfN is what the rewards of draws from a reference tell of the best of n of them.
+// BestOfN is what the rewards of draws from a reference tell of the best of n of them: a result of
+// [EstimateBestOfN]. train.BestOfN trains a policy on such draws, coverage.BestOfN computes the
+// distribution of the best exactly.
 type BestOfN struct {
 	Reward  float64 // E[max of n], unbiased
 	WinRate float64 // P(best of n beats one more draw), ties ½, unbiased; n/(n+1) if rewards never tie

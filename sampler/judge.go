@@ -9,7 +9,9 @@ import (
 	"github.com/prefgrad/prefgrad/policy"
 )
 
-// Scorer rates replies: a reward model, a rule, a person. It is safe for concurrent use.
+// Scorer rates replies: a reward model, a rule, a person. [Score] and [Scored] take one; its method
+// value s.Score is the train.RewardFunc that the terms of a training loop take. It is safe for
+// concurrent use.
 type Scorer[X, Y any] interface {
 	// Score stores r(xs[i], ys[i]) in dst[i]. An item that cannot be scored gets NaN, never 0,
 	// and a [*policy.ItemError] joined into the error; the others are still scored.
@@ -17,7 +19,8 @@ type Scorer[X, Y any] interface {
 	Score(ctx context.Context, dst []float64, xs []X, ys []Y) error
 }
 
-// ScorerFunc is a function as a Scorer.
+// ScorerFunc is a function as a [Scorer]. A train.RewardFunc r, which is the same function,
+// becomes one by ScorerFunc[X, Y](r).
 type ScorerFunc[X, Y any] func(ctx context.Context, dst []float64, xs []X, ys []Y) error
 
 // Score implements [Scorer].

@@ -25,7 +25,9 @@ import (
 //
 // Candidates are known by their index: equal replies are candidates of their own. Beta is
 // positive and finite; towards 0 it takes the best. It is safe for concurrent use.
-type Rejection struct{ Beta float64 }
+type Rejection struct {
+	Beta float64 // β, the temperature of rewards, in their unit: the KL coefficient of the optimum aimed at
+}
 
 // Acceptance counts what a rejection sampler proposed and accepted.
 type Acceptance struct{ Proposed, Accepted int }

@@ -9,7 +9,8 @@ import (
 	"github.com/prefgrad/prefgrad/sampler"
 )
 
-// BestOfN distils the best of N replies into the policy: for each row's prompt it draws N from
+// BestOfN distils the best of N replies into the policy (sampler.BestOfN only says what choosing
+// them is worth, coverage.BestOfN is their exact distribution): for each row's prompt it draws N from
 // From, a policy that this training does not move, and adds the negative log-likelihood of the
 // one of the largest reward, the first of several,
 //

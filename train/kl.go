@@ -12,14 +12,15 @@ import (
 )
 
 // KLPenalty is λ·KL(π‖π_ref) on K fresh samples of each row's prompt: the online term of
-// HyPO (loss.HyPO), which is this after [Offline]. With Lambda = 0 it draws nothing and
+// HyPO (loss.HyPO), which is this after [Offline]. It draws the samples; loss.KLPenalty is the
+// function of their log-probabilities. With Lambda = 0 it draws nothing and
 // changes nothing. It reports "loss" and "objective/kl" with its standard error. It is not
 // safe for concurrent use.
 type KLPenalty[X, Y any] struct {
 	Policy policy.Learner[X, Y]
 	Ref    policy.Policy[X, Y]
 	K      int     // samples per prompt, at least 2
-	Lambda float64 // finite, not negative
+	Lambda float64 // λ, the KL coefficient: loss per nat; finite, not negative
 
 	r rollouts[X, Y]
 }

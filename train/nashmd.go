@@ -30,7 +30,7 @@ type NashMD[X, Y any] struct {
 	Opponent policy.Sampler[X, Y]
 	Judge    sampler.Judge[X, Y]
 	K        int     // replies per prompt of each, at least 2
-	Beta     float64 // finite, not negative
+	Beta     float64 // β, the KL coefficient: win rate per nat; finite, not negative
 
 	r       rollouts[X, Y]
 	other   []Y

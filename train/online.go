@@ -8,8 +8,11 @@ import (
 	"github.com/prefgrad/prefgrad/policy"
 )
 
-// RewardFunc scores responses: dst[i] = r(xs[i], ys[i]). The LogProbs method of a
-// [policy.Policy] has the same form.
+// RewardFunc scores responses, dst[i] = r(xs[i], ys[i]), for the terms of this package: Online,
+// PolicyGradient, TokenPolicyGradient, OnlinePairs, REBEL and BestOfN. It is the Score method of
+// a sampler.Scorer as a function, with the same rules for what cannot be scored: from a Scorer s,
+// write s.Score; from a RewardFunc r, sampler.ScorerFunc[X, Y](r) is a Scorer. The LogProbs method
+// of a [policy.Policy] has the same form.
 type RewardFunc[X, Y any] func(ctx context.Context, dst []float64, xs []X, ys []Y) error
 
 // Online is online RLHF, −E_π[r] + β·KL(π‖π_ref) on K fresh samples of each row's prompt
@@ -23,7 +26,7 @@ type Online[X, Y any] struct {
 	Ref    policy.Policy[X, Y]
 	Reward RewardFunc[X, Y]
 	K      int     // samples per prompt, at least 2
-	Beta   float64 // finite, not negative
+	Beta   float64 // β, the KL coefficient: reward per nat; finite, not negative
 
 	r rollouts[X, Y]
 }

@@ -44,7 +44,7 @@ type PolicyGradient[X, Y any] struct {
 	Reward    RewardFunc[X, Y]
 	K         int // replies per prompt, at least 1; most advantages need 2
 	Advantage rloo.Advantage
-	Beta      float64 // finite, not negative
+	Beta      float64 // β, the KL coefficient: reward per nat; finite, not negative
 	Loss      loss.PolicyGradient
 
 	// AdvantageOf, in place of Advantage, is for those that have to know the replies to which

@@ -13,7 +13,7 @@ import (
 
 // REBEL regresses differences of rewards on those of log-ratios (Gao et al. 2024,
 // arXiv:2404.16767). For each row's prompt the policy as it is, π_t, draws K replies,
-// which make K/2 pairs with rewards r, and the loss is the mean of
+// which make K/2 pairs with rewards r, and the loss, loss.REBEL for these pairs, is the mean of
 //
 //	((1/η)·(log π(y)/π_t(y) − log π(y′)/π_t(y′)) − (r(y) − r(y′)))²
 //
@@ -32,8 +32,8 @@ type REBEL[X, Y any] struct {
 	Ref    policy.Policy[X, Y]
 	Reward RewardFunc[X, Y]
 	K      int     // replies per prompt, an even number, at least 2
-	Eta    float64 // η, positive and finite
-	Beta   float64 // finite, not negative
+	Eta    float64 // η, the step size: nats of log-ratio per unit of reward; positive and finite
+	Beta   float64 // β, the KL coefficient: reward per nat; finite, not negative
 
 	f freshPairs[X, Y]
 }

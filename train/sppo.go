@@ -11,7 +11,8 @@ import (
 
 // SPPO is Self-Play Preference Optimization (Wu et al. 2024, arXiv:2405.00675): for each row's
 // prompt the policy as it is, π_t, draws K replies, a judge compares all of them with each other,
-// and loss.SPPOKWise regresses their log-ratios on their win rates P,
+// and loss.SPPOKWise (not loss.SPPO, which is of given pairs) regresses their log-ratios on their
+// win rates P,
 //
 //	(log π(y)/π_t(y) − (P − ½)/β)²
 //
@@ -26,7 +27,7 @@ type SPPO[X, Y any] struct {
 	Policy policy.Learner[X, Y]
 	Judge  sampler.Judge[X, Y]
 	K      int     // replies per prompt, at least 2; K·(K−1)/2 comparisons
-	Beta   float64 // positive; 1/β is the paper's η
+	Beta   float64 // β = 1/η, an inverse step size: win rate per nat of log-ratio; positive
 
 	pass    policy.Pass[X, Y]
 	kept    kept[contenders[X, Y]]

@@ -38,7 +38,7 @@ type TokenPolicyGradient struct {
 	Reward    RewardFunc[[]int32, []int32]
 	K         int // replies per prompt, at least 1; most advantages need 2
 	Advantage rloo.Advantage
-	Beta      float64 // finite, not negative
+	Beta      float64 // β, the KL coefficient: reward per nat; finite, not negative
 	Loss      loss.PolicyGradient
 	Control   rloo.Controller // moves β in place of Beta, as for PolicyGradient; it needs Ref
 

@@ -12,7 +12,7 @@ import (
 // XPO is Exploratory Preference Optimization (Xie et al. 2024, arXiv:2405.21046, algorithm 1):
 // for each row's prompt it draws K replies y from the policy and K replies ỹ from the
 // reference, lets a judge compare them in twos, and adds to the loss of the pairs the
-// optimism α·log π(ỹ) of loss.XPO,
+// optimism α·log π(ỹ), which alone is loss.XPO,
 //
 //	E_{y ~ π, ỹ ~ π_ref}[L_DPO(y⁺, y⁻) + α·log π(ỹ)]
 //
@@ -24,7 +24,7 @@ type XPO[X, Y any] struct {
 	Ref    policy.Sampler[X, Y]
 	Judge  sampler.Judge[X, Y]
 	Loss   loss.Pairwise // on the pairs; in the paper loss.DPO
-	Alpha  float64       // finite, not negative
+	Alpha  float64       // α, the weight of the optimism: loss per nat of log π(ỹ); finite, not negative
 	K      int           // pairs per prompt, at least 1
 	Soft   bool          // as for OnlinePairs
 

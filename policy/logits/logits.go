@@ -53,7 +53,7 @@ type Batch struct {
 type Stats struct {
 	LogProb   []float64 // log p_y
 	Entropy   []float64 // H(p), nats
-	SumSq     []float64 // log Σ p²
+	SumSq     []float64 // a logarithm: log Σ p²
 	KL        []float64 // KL(p‖q), nats
 	ReverseKL []float64 // KL(q‖p), nats
 	LogZ      []float64 // log Σ exp(z/T)
