@@ -3,6 +3,8 @@ package loss
 import (
 	"fmt"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // InputError says which number of a batch cannot be used.
@@ -75,6 +77,9 @@ const (
 
 // logProbs returns an error for the first element of v that is NaN or +Inf.
 func logProbs(field string, v []float64) error {
+	if _, _, ok := elem.Extent(v); ok {
+		return nil
+	}
 	for i, x := range v {
 		if !(x <= math.MaxFloat64) {
 			return &InputError{field, i, x, notLogProb}
@@ -85,6 +90,9 @@ func logProbs(field string, v []float64) error {
 
 // finite returns an error for the first element of v that is NaN or infinite.
 func finite(field string, v []float64) error {
+	if _, _, ok := elem.Extent(v); ok {
+		return nil
+	}
 	for i, x := range v {
 		if !isFinite(x) {
 			return &InputError{field, i, x, notFinite}

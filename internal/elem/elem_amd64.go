@@ -70,6 +70,37 @@ func regularAVX2(value *float64, slope *float64, z *float64, n int, epsilon floa
 //go:noescape
 func logRatiosAVX2(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
 
+// differencesAVX2 is Differences for whole turns of eight elements.
+//
+//go:noescape
+func differencesAVX2(dst *float64, x *float64, y *float64, n int) (done int, infinite int)
+
+// affineAVX2 is Affine for whole turns of eight elements.
+//
+//go:noescape
+func affineAVX2(dst *float64, x *float64, n int, a float64, b float64) int
+
+// scaledProductsAVX2 is Products for whole turns of eight elements.
+//
+//go:noescape
+func scaledProductsAVX2(dst *float64, x *float64, d *float64, n int, a float64) (done int, unordered int)
+
+// weighAVX2 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX2(x *float64, w *float64, n int) int
+
+// tallyAVX2 is Tally for whole turns of eight elements.
+//
+//go:noescape
+func tallyAVX2(d *float64, x *float64, y *float64, n int) (done int, positive int, zero int, flat int)
+
+// extentAVX2 returns the least and the largest of n elements, a positive multiple of 8;
+// infinite is not 0 if one of them is not finite, and the others are then unspecified.
+//
+//go:noescape
+func extentAVX2(x *float64, n int) (least float64, most float64, infinite int)
+
 // dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
@@ -135,3 +166,34 @@ func regularAVX512(value *float64, slope *float64, z *float64, n int, epsilon fl
 //
 //go:noescape
 func logRatiosAVX512(value *float64, dChosen *float64, dRejected *float64, chosen *float64, rejected *float64, refChosen *float64, refRejected *float64, n int, beta float64, epsilon float64, sums *[8]float64, counts *[3]int) int
+
+// differencesAVX512 is Differences for whole turns of eight elements.
+//
+//go:noescape
+func differencesAVX512(dst *float64, x *float64, y *float64, n int) (done int, infinite int)
+
+// affineAVX512 is Affine for whole turns of eight elements.
+//
+//go:noescape
+func affineAVX512(dst *float64, x *float64, n int, a float64, b float64) int
+
+// scaledProductsAVX512 is Products for whole turns of eight elements.
+//
+//go:noescape
+func scaledProductsAVX512(dst *float64, x *float64, d *float64, n int, a float64) (done int, unordered int)
+
+// weighAVX512 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX512(x *float64, w *float64, n int) int
+
+// tallyAVX512 is Tally for whole turns of eight elements.
+//
+//go:noescape
+func tallyAVX512(d *float64, x *float64, y *float64, n int) (done int, positive int, zero int, flat int)
+
+// extentAVX512 returns the least and the largest of n elements, a positive multiple of 8;
+// infinite is not 0 if one of them is not finite, and the others are then unspecified.
+//
+//go:noescape
+func extentAVX512(x *float64, n int) (least float64, most float64, infinite int)

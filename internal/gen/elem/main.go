@@ -20,6 +20,7 @@ func main() {
 		largest(v)
 		smoothed(v)
 		logRatios(v)
+		passes(v)
 	}
 	Generate()
 }
