@@ -1,11 +1,5 @@
 package loss
 
-import (
-	"math"
-
-	"github.com/prefgrad/prefgrad/internal/elem"
-)
-
 // LogRatioModulated is the link
 //
 //	(1−m)·(−log σ(z)) + m·e⁻ᶻ,   m = σ(z/Tau)
@@ -29,15 +23,13 @@ func (l LogRatioModulated) modulate(w *linkScratch, value, slope, z []float64) {
 	}
 	w.below(z)
 	w.other.of(u)
-	regular := true
 	for i, x := range z {
 		u[i] = -x - w.other.lost[i]
 		if x < 0 {
 			u[i] = product(1/l.Tau-1, x) - w.other.won[i]
 		}
-		regular = regular && math.Abs(u[i]) <= elem.Far
 	}
-	exps(exponential, u, 1, regular)
+	exps(exponential, u, 1)
 	for i, e := range exponential {
 		rest := -w.other.miss[i]
 		value[i] = product(rest, w.lost[i]) + e

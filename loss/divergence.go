@@ -16,7 +16,7 @@ func (ForwardKL) Score(s, ds []float64, r Responses) error {
 	if err := (LogRatio{}).Score(s, ds, r); err != nil {
 		return err
 	}
-	expNeg(ds, s)
+	exps(ds, s, -1)
 	elem.Affine(s, ds, -1, 0)
 	return nil
 }
@@ -103,8 +103,7 @@ func (ChiSquared) Score(s, ds []float64, r Responses) error {
 	if err := (LogRatio{}).Score(s, ds, r); err != nil {
 		return err
 	}
-	elem.Affine(ds, s, -1, 0)
-	expNeg(ds, ds)
+	exps(ds, s, 1)
 	for i, w := range ds {
 		s[i], ds[i] = w+s[i], w+1
 	}

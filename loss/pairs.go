@@ -1,7 +1,5 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/elem"
-
 // Pairs is a batch of preference pairs. Element i of every slice belongs to pair i. Log-
 // probabilities and lengths that an objective does not use may be nil, and have the length
 // of the batch if not. Weight, Margin and Win would change what an objective means, so one
@@ -118,12 +116,8 @@ func (b Pairs) reading(n int, r reads) {
 
 // finite returns an error for a weight, margin or win probability outside its range.
 func (b Pairs) finite() error {
-	if least, _, ok := elem.Extent(b.Weight); !ok || least < 0 {
-		for i, w := range b.Weight {
-			if !(w >= 0) || !isFinite(w) {
-				return &InputError{"Weight", i, w, "not finite, or negative"}
-			}
-		}
+	if i := badWeightAt(b.Weight); i >= 0 {
+		return &InputError{"Weight", i, b.Weight[i], badWeight}
 	}
 	for i, p := range b.Win {
 		if !(p >= 0 && p <= 1) {

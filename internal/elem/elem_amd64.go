@@ -101,6 +101,11 @@ func tallyAVX2(d *float64, x *float64, y *float64, n int) (done int, positive in
 //go:noescape
 func extentAVX2(x *float64, n int) (least float64, most float64, infinite int)
 
+// excessAVX2 is Excess for whole turns of eight elements.
+//
+//go:noescape
+func excessAVX2(dst *float64, x *float64, e *float64, n int) int
+
 // dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
 //go:noescape
@@ -197,3 +202,8 @@ func tallyAVX512(d *float64, x *float64, y *float64, n int) (done int, positive 
 //
 //go:noescape
 func extentAVX512(x *float64, n int) (least float64, most float64, infinite int)
+
+// excessAVX512 is Excess for whole turns of eight elements.
+//
+//go:noescape
+func excessAVX512(dst *float64, x *float64, e *float64, n int) int

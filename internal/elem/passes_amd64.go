@@ -65,6 +65,16 @@ func tally(d, g, h []float64) (n int, counts [3]int) {
 	return n, counts
 }
 
+func excess(dst, x, e []float64) int {
+	switch cpu.Best {
+	case cpu.AVX512:
+		return excessAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), unsafe.SliceData(e), len(dst))
+	case cpu.AVX2:
+		return excessAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), unsafe.SliceData(e), len(dst))
+	}
+	return 0
+}
+
 // extent is for a length that is a positive multiple of 8. ok is false if it did not look.
 func extent(x []float64) (least, most float64, finite, ok bool) {
 	infinite := 0

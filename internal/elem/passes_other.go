@@ -12,4 +12,6 @@ func weigh(x, w []float64) int { return 0 }
 
 func tally(d, g, h []float64) (n int, counts [3]int) { return 0, counts }
 
+func excess(dst, x, e []float64) int { return 0 }
+
 func extent(x []float64) (least, most float64, finite, ok bool) { return 0, 0, false, false }

@@ -35,6 +35,15 @@ var passes = map[string]func(dst, x, y, z []float64) any{
 	"Products":    func(dst, x, y, _ []float64) any { return Products(dst, x, y, 0.1) },
 	"Weigh":       func(dst, x, y, _ []float64) any { copy(dst, x); Weigh(dst, y); return nil },
 	"Tally":       func(_, x, y, z []float64) any { return Tally(x, y, z) },
+	"Excess": func(dst, x, y, _ []float64) any {
+		arg := make([]float64, len(y))
+		for i, v := range y {
+			arg[i] = math.Ldexp(v, -i%5) // near 0 and far
+			dst[i] = math.Exp(arg[i])
+		}
+		Excess(dst, arg, dst)
+		return nil
+	},
 	"Extent": func(_, x, _, _ []float64) any {
 		least, most, finite := Extent(x)
 		if !finite {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -24,17 +25,18 @@ func passes(v isa) {
 	weigh(v)
 	tally(v)
 	extent(v)
+	excess(v)
 }
 
 // step is where a loop is: slices lie at it.
 type step func(slice Mem) func(k int) Mem
 
-// steps writes loops over whole turns of eight elements, four vectors at a time while there are so many, and what
+// steps writes loops over whole turns of eight elements, most vectors at a time while there are so many, and what
 // they are to do at the end, before the number of elements is returned.
-func steps(v isa, body func(g group, at step), end func()) {
+func steps(v isa, most int, body func(g group, at step), end func()) {
 	n, i := Load(Param("n"), GP64()), GP64()
 	XORQ(i, i)
-	for _, count := range []int{4, 64 / v.size()} {
+	for _, count := range slices.Compact([]int{most, 64 / v.size()}) {
 		g := group{isa: v, count: count}
 		start, done := fmt.Sprint("by", count), fmt.Sprint("after", count)
 		Label(start)
@@ -84,7 +86,7 @@ func differences(v isa) {
 	Doc("differences" + v.Name() + " is Differences for whole turns of eight elements.")
 	dst, x, y := pointer("dst"), pointer("x"), pointer("y")
 	bad := flag()
-	steps(v, func(g group, at step) {
+	steps(v, 4, func(g group, at step) {
 		d := g.sub(g.load(at(x)), at(y))
 		g.anyOf(bad, g.infinite(d))
 		g.store(d, at(dst))
@@ -97,7 +99,7 @@ func affine(v isa) {
 	Doc("affine" + v.Name() + " is Affine for whole turns of eight elements.")
 	dst, x := pointer("dst"), pointer("x")
 	a, b := broadcast(v, "a"), broadcast(v, "b")
-	steps(v, func(g group, at step) {
+	steps(v, 4, func(g group, at step) {
 		g.store(g.sub(g.mul(g.same(a), at(x)), g.same(b)), at(dst))
 	}, func() {})
 }
@@ -120,7 +122,7 @@ func scaledProducts(v isa) {
 	Doc("scaledProducts" + v.Name() + " is Products for whole turns of eight elements.")
 	dst, x, d := pointer("dst"), pointer("x"), pointer("d")
 	a, bad := broadcast(v, "a"), flag()
-	steps(v, func(g group, at step) {
+	steps(v, 4, func(g group, at step) {
 		p := g.mul(g.mul(g.same(a), at(d)), at(x))
 		g.anyOf(bad, g.compare(p, unordered, p))
 		g.store(p, at(dst))
@@ -134,7 +136,7 @@ func weigh(v isa) {
 	x, w := pointer("x"), pointer("w")
 	zero := v.reg()
 	VMOVUPD(constant("zero"), zero)
-	steps(v, func(g group, at step) {
+	steps(v, 4, func(g group, at step) {
 		a := g.load(at(w))
 		p := g.mul(a, at(x))
 		g.store(g.choose(g.compare(a, equal, g.same(zero)), g.same(zero), p), at(x))
@@ -149,7 +151,7 @@ func tally(v isa) {
 	positive, null, level := flag(), flag(), flag()
 	zero := v.reg()
 	VMOVUPD(constant("zero"), zero)
-	steps(v, func(g group, at step) {
+	steps(v, 4, func(g group, at step) {
 		zeros := g.same(zero)
 		diff := g.load(at(d))
 		g.addUp(positive, g.compare(diff, greater, zeros))
