@@ -1,17 +1,20 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/num"
+import "github.com/prefgrad/prefgrad/internal/elem"
 
 // APOZeroLink is σ(−c) + σ(r) of the rewards c and r: bounded, not convex.
 type APOZeroLink struct{}
 
 // Joint implements [JointLink].
 func (APOZeroLink) Joint(value, dChosen, dRejected, chosen, rejected []float64) {
-	for i, c := range chosen {
-		r := rejected[i]
-		value[i] = num.Sigmoid(-c) + num.Sigmoid(r)
-		dChosen[i], dRejected[i] = -sigmoidSlope(c), sigmoidSlope(r)
-	}
+	inBlocks(len(chosen), func(w *linkScratch, lo, hi int) {
+		w.of(chosen[lo:hi])
+		w.other.of(rejected[lo:hi])
+		for i := range hi - lo {
+			value[lo+i] = -w.miss[i] - w.other.hit[i]
+			dChosen[lo+i], dRejected[lo+i] = -w.slope(i), w.other.slope(i)
+		}
+	})
 }
 
 // Check implements [JointLink].
@@ -22,12 +25,17 @@ type APODownLink struct{}
 
 // Joint implements [JointLink].
 func (APODownLink) Joint(value, dChosen, dRejected, chosen, rejected []float64) {
-	for i, c := range chosen {
-		z := rejected[i] - c
-		value[i] = num.Sigmoid(c) + num.Sigmoid(z)
-		dRejected[i] = sigmoidSlope(z)
-		dChosen[i] = sigmoidSlope(c) - dRejected[i]
-	}
+	inBlocks(len(chosen), func(w *linkScratch, lo, hi int) {
+		z := w.u[:hi-lo]
+		elem.Differences(z, rejected[lo:hi], chosen[lo:hi])
+		w.of(chosen[lo:hi])
+		w.other.of(z)
+		for i := range z {
+			value[lo+i] = -w.hit[i] - w.other.hit[i]
+			slope := w.other.slope(i)
+			dChosen[lo+i], dRejected[lo+i] = w.slope(i)-slope, slope
+		}
+	})
 }
 
 // Check implements [JointLink].

@@ -3,6 +3,8 @@ package loss
 import (
 	"cmp"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // AStarPO is the loss of Policy Optimization via Optimal Advantage Regression, A*-PO,
@@ -70,7 +72,7 @@ func (k aStarKernel) run(r *reply) Clips {
 		l += lp - r.ref[j]
 	}
 	if r.weight != nil {
-		w = total(r.weight) / float64(len(r.weight))
+		w = elem.Sum(r.weight) / float64(len(r.weight))
 	}
 	d := k.beta*l - r.Advantage[0]
 	r.loss[0] = product(w, d*d)

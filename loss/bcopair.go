@@ -1,25 +1,30 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/num"
+import "github.com/prefgrad/prefgrad/internal/elem"
 
 // BCOLink is −log σ(c − δ) − log σ(δ − r) of the rewards c and r: convex.
 type BCOLink struct{ Delta float64 }
 
 // Joint implements [JointLink].
 func (l BCOLink) Joint(value, dChosen, dRejected, chosen, rejected []float64) {
-	for i, c := range chosen {
-		u, v := c-l.Delta, rejected[i]-l.Delta
-		value[i] = num.Softplus(-u) + num.Softplus(v)
-		dChosen[i], dRejected[i] = -num.Sigmoid(-u), num.Sigmoid(v)
-	}
+	inBlocks(len(chosen), func(w *linkScratch, lo, hi int) {
+		u, v := w.u[:hi-lo], w.v[:hi-lo]
+		elem.Affine(u, chosen[lo:hi], 1, l.Delta)
+		elem.Affine(v, rejected[lo:hi], -1, -l.Delta)
+		w.below(u)
+		w.other.below(v)
+		for i := range u {
+			value[lo+i] = w.lost[i] + w.other.lost[i]
+			dChosen[lo+i], dRejected[lo+i] = w.miss[i], -w.other.miss[i]
+		}
+	})
 }
 
 // Curvature implements [CurvedJointLink].
 func (l BCOLink) Curvature(dst JointCurvature, chosen, rejected []float64) {
-	for i, c := range chosen {
-		dst.Chosen[i], dst.Rejected[i] = sigmoidSlope(c-l.Delta), sigmoidSlope(rejected[i]-l.Delta)
-		dst.Mixed[i] = 0
-	}
+	slopes(dst.Chosen, chosen, l.Delta, 1)
+	slopes(dst.Rejected, rejected, l.Delta, 1)
+	clear(dst.Mixed)
 }
 
 // Check implements [JointLink].

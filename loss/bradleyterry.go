@@ -3,7 +3,7 @@ package loss
 import (
 	"cmp"
 
-	"github.com/prefgrad/prefgrad/internal/num"
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // Rewards is a batch of pairs scored by a reward model.
@@ -46,30 +46,35 @@ func (l BradleyTerry) Eval(dst PairsOut, b Rewards) (Total, error) {
 	); err != nil {
 		return Total{}, err
 	}
-	t := Total{Count: n}
-	for i, c := range b.Chosen {
-		r := b.Rejected[i]
-		z := c - r
-		if z > 0 {
-			t.Correct++
-		} else if z == 0 {
-			t.Ties++
-		}
+	t, sum := Total{Count: n}, compensated{}
+	inBlocks(n, func(w *linkScratch, lo, hi int) {
+		c, r, z := b.Chosen[lo:hi], b.Rejected[lo:hi], w.u[:hi-lo]
+		elem.Differences(z, c, r)
+		counts := elem.Tally(z, z, z)
+		t.Correct += counts.Correct
+		t.Ties += counts.Ties
 		if b.Margin != nil {
-			z -= b.Margin[i]
+			elem.Differences(z, z, b.Margin[lo:hi])
 		}
-		value, slope, pull := num.Softplus(-z), -num.Sigmoid(-z), 0.0
+		w.below(z)
+		value, slope, pull := w.lost[:hi-lo], w.miss[:hi-lo], w.v[:hi-lo]
+		clear(pull)
 		if l.Center != 0 { // 0 times a sum that overflows would be NaN
-			value += l.Center * (c + r) * (c + r)
-			pull = 2 * l.Center * (c + r)
+			for i := range pull {
+				value[i] += l.Center * (c[i] + r[i]) * (c[i] + r[i])
+				pull[i] = 2 * l.Center * (c[i] + r[i])
+			}
 		}
-		t.Sum += value
-		store(dst.Loss, i, value)
-		store(dst.Chosen, i, slope+pull)
-		store(dst.Rejected, i, pull-slope)
-		store(dst.RewardChosen, i, c)
-		store(dst.RewardRejected, i, r)
-	}
+		sum.add(elem.Sum(value))
+		for i, p := range pull {
+			store(dst.Loss, lo+i, value[i])
+			store(dst.Chosen, lo+i, slope[i]+p)
+			store(dst.Rejected, lo+i, p-slope[i])
+		}
+		scaled(dst.RewardChosen, c, 1, lo)
+		scaled(dst.RewardRejected, r, 1, lo)
+	})
+	t.Sum = sum.value()
 	return t, nil
 }
 

@@ -1,33 +1,37 @@
 package loss
 
-import (
-	"math"
-
-	"github.com/prefgrad/prefgrad/internal/num"
-)
+import "math"
 
 // CalLink is −log σ(c − r) + ½·(c − t)² + ½·(r + t)² of the rewards c and r: strictly convex.
 type CalLink struct{ Target float64 }
 
 // Joint implements [JointLink].
 func (l CalLink) Joint(value, dChosen, dRejected, chosen, rejected []float64) {
-	for i, c := range chosen {
-		r := rejected[i]
-		z, u, v := c-r, c-l.Target, r+l.Target
-		if z != z && c == r {
-			z = math.Inf(1) // whatever it is, the squares win
+	inBlocks(len(chosen), func(w *linkScratch, lo, hi int) {
+		for i, c := range chosen[lo:hi] {
+			r := rejected[lo+i]
+			w.u[i] = c - r
+			if w.u[i] != w.u[i] && c == r {
+				w.u[i] = math.Inf(1) // whatever it is, the squares win
+			}
 		}
-		miss := num.Sigmoid(-z)
-		value[i] = num.Softplus(-z) + u*u/2 + v*v/2
-		dChosen[i], dRejected[i] = u-miss, v+miss
-	}
+		w.below(w.u[:hi-lo])
+		for i, c := range chosen[lo:hi] {
+			u, v := c-l.Target, rejected[lo+i]+l.Target
+			value[lo+i] = w.lost[i] + u*u/2 + v*v/2
+			dChosen[lo+i], dRejected[lo+i] = u+w.miss[i], v-w.miss[i]
+		}
+	})
 }
 
 // Curvature implements [CurvedJointLink].
 func (l CalLink) Curvature(dst JointCurvature, chosen, rejected []float64) {
 	for i, c := range chosen {
-		h := sigmoidSlope(c - rejected[i])
-		dst.Chosen[i], dst.Rejected[i], dst.Mixed[i] = 1+h, 1+h, -h
+		dst.Mixed[i] = c - rejected[i]
+	}
+	slopes(dst.Mixed, dst.Mixed, 0, -1)
+	for i, h := range dst.Mixed {
+		dst.Chosen[i], dst.Rejected[i] = 1-h, 1-h
 	}
 }
 

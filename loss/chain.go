@@ -1,6 +1,10 @@
 package loss
 
-import "math"
+import (
+	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+)
 
 // WideScore is a [Score] whose value or derivative leaves the range of float64 at finite
 // log-probabilities, as e⁻ˡ does, growing exponentially. Where a product of the chain rule is
@@ -48,12 +52,7 @@ func products(dst, g, d []float64, a float64, lo int) (nan bool) {
 	if dst == nil {
 		return false
 	}
-	for i, x := range g {
-		x *= a * d[i]
-		dst[lo+i] = x
-		nan = nan || x != x
-	}
-	return nan
+	return !elem.Products(dst[lo:lo+len(g)], g, d, a)
 }
 
 // limits replaces the products of one side that are NaN.

@@ -1,6 +1,10 @@
 package loss
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+)
 
 // Contrast is the pairwise objective
 //
@@ -69,16 +73,16 @@ func (l onMargin[L]) Check() error { return l.link.Check() }
 
 // margins stores the arguments of the link in w.gChosen.
 func (l onMargin[L]) margins(w *scratch, b Pairs, beta float64, lo, m int) error {
-	for i, d := range w.diff[:m] {
-		if d != d {
-			return b.noDifference(w, lo, i)
+	if !w.finite {
+		for i, d := range w.diff[:m] {
+			if d != d {
+				return b.noDifference(w, lo, i)
+			}
 		}
-		w.gChosen[i] = beta*d - l.gamma
 	}
+	elem.Affine(w.gChosen[:m], w.diff[:m], beta, l.gamma)
 	if b.Margin != nil {
-		for i, v := range b.Margin[lo : lo+m] {
-			w.gChosen[i] -= v
-		}
+		elem.Differences(w.gChosen[:m], w.gChosen[:m], b.Margin[lo:lo+m])
 	}
 	return nil
 }
@@ -104,8 +108,6 @@ func (l onMargin[L]) run(w *scratch, b Pairs, beta float64, lo, m int) error {
 			}
 		}
 	}
-	for i, slope := range z {
-		other[i] = -slope
-	}
+	elem.Affine(other, z, -1, 0)
 	return nil
 }

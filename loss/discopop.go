@@ -11,8 +11,29 @@ type LogRatioModulated struct{ Tau float64 }
 
 // Link implements [Link].
 func (l LogRatioModulated) Link(value, slope, z []float64) {
+	inBlocks(len(z), func(w *linkScratch, lo, hi int) { l.modulate(w, value[lo:hi], slope[lo:hi], z[lo:hi]) })
+}
+
+// modulate is Link for a block. With m = σ(z/τ) the product m·e⁻ᶻ is formed from logarithms, since its factors are 0
+// and ∞ at large negative z.
+func (l LogRatioModulated) modulate(w *linkScratch, value, slope, z []float64) {
+	u, exponential := w.u[:len(z)], w.v[:len(z)]
 	for i, x := range z {
-		value[i], slope[i] = modulated(l.Tau, x)
+		u[i] = x / l.Tau
+	}
+	w.below(z)
+	w.other.of(u)
+	for i, x := range z {
+		u[i] = -x - w.other.lost[i]
+		if x < 0 {
+			u[i] = product(1/l.Tau-1, x) - w.other.won[i]
+		}
+	}
+	exps(exponential, u, 1)
+	for i, e := range exponential {
+		rest := -w.other.miss[i]
+		value[i] = product(rest, w.lost[i]) + e
+		slope[i] = rest*w.miss[i] - product(w.other.slope(i)/l.Tau, w.lost[i]) + product(e, rest/l.Tau-1)
 	}
 }
 

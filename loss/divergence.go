@@ -3,6 +3,7 @@ package loss
 import (
 	"math"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
@@ -15,10 +16,8 @@ func (ForwardKL) Score(s, ds []float64, r Responses) error {
 	if err := (LogRatio{}).Score(s, ds, r); err != nil {
 		return err
 	}
-	for i, l := range s {
-		e := math.Exp(-l)
-		s[i], ds[i] = -e, e
-	}
+	exps(ds, s, -1)
+	elem.Affine(s, ds, -1, 0)
 	return nil
 }
 
@@ -43,9 +42,10 @@ func (JensenShannon) Score(s, ds []float64, r Responses) error {
 	if err := (LogRatio{}).Score(s, ds, r); err != nil {
 		return err
 	}
-	for i, l := range s {
-		s[i], ds[i] = num.LogSigmoid(l), num.Sigmoid(-l)
-	}
+	copy(ds, s)
+	elem.Smoothed(s, ds, ds, 0)
+	elem.Affine(s, s, -1, 0)
+	elem.Affine(ds, ds, -1, 0)
 	return nil
 }
 
@@ -103,9 +103,9 @@ func (ChiSquared) Score(s, ds []float64, r Responses) error {
 	if err := (LogRatio{}).Score(s, ds, r); err != nil {
 		return err
 	}
-	for i, l := range s {
-		w := math.Exp(l)
-		s[i], ds[i] = w+l, w+1
+	exps(ds, s, 1)
+	for i, w := range ds {
+		s[i], ds[i] = w+s[i], w+1
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ const block = 256
 type scratch struct {
 	chosen, rejected, dChosen, dRejected [block]float64 // s⁺, s⁻, ∂s⁺, ∂s⁻
 	diff                                 [block]float64 // s⁺ − s⁻
+	finite                               bool           // whether all of diff is
 	value, gChosen, gRejected            [block]float64 // see linker
 	z, other                             [block]float64 // arguments of a link
 	clipped                              int            // pairs that the linker has clamped
@@ -113,12 +114,13 @@ func (e engine[C, R, L]) scores(w *scratch, b Pairs, lo, m int) error {
 	if err := scoreSide(w.rejected[:m], w.dRejected[:m], e.rejected, b, false, lo); err != nil {
 		return err
 	}
-	for i, s := range w.chosen[:m] {
-		d := s - w.rejected[i]
-		if d != d && s == s {
-			d = e.order(b, lo+i, s)
+	if w.finite = elem.Differences(w.diff[:m], w.chosen[:m], w.rejected[:m]); w.finite {
+		return nil
+	}
+	for i, d := range w.diff[:m] {
+		if s := w.chosen[i]; d != d && s == s {
+			w.diff[i] = e.order(b, lo+i, s)
 		}
-		w.diff[i] = d
 	}
 	return nil
 }
@@ -142,38 +144,24 @@ func scoreSide[S Score](s, ds []float64, score S, b Pairs, chosen bool, lo int) 
 
 // count adds what a block says about the order of scores and about slopes.
 func (w *scratch) count(t *Total, m int) {
-	for i, d := range w.diff[:m] {
-		if d > 0 {
-			t.Correct++
-		} else if d == 0 {
-			t.Ties++
-		}
-		if w.gChosen[i] == 0 && w.gRejected[i] == 0 {
-			t.Flat++
-		}
-	}
+	c := elem.Tally(w.diff[:m], w.gChosen[:m], w.gRejected[:m])
+	t.Correct += c.Correct
+	t.Ties += c.Ties
+	t.Flat += c.Flat
 }
 
 // weigh multiplies a block by the weights of its pairs. Weight 0 wins over infinity.
 func (w *scratch) weigh(weight []float64) {
-	for i, a := range weight {
-		if a == 0 {
-			w.value[i], w.gChosen[i], w.gRejected[i] = 0, 0, 0
-			continue
-		}
-		w.value[i] *= a
-		w.gChosen[i] *= a
-		w.gRejected[i] *= a
-	}
+	m := len(weight)
+	elem.Weigh(w.value[:m], weight)
+	elem.Weigh(w.gChosen[:m], weight)
+	elem.Weigh(w.gRejected[:m], weight)
 }
 
 // scaled stores a·s in dst from lo on, unless dst is nil.
 func scaled(dst, s []float64, a float64, lo int) {
-	if dst == nil {
-		return
-	}
-	for i, v := range s {
-		dst[lo+i] = a * v
+	if dst != nil {
+		elem.Affine(dst[lo:lo+len(s)], s, a, 0)
 	}
 }
 

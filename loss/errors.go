@@ -3,6 +3,9 @@ package loss
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // InputError says which number of a batch cannot be used.
@@ -70,27 +73,48 @@ func rename(err error, name string) error {
 const (
 	notLogProb = "not a log-probability"
 	notFinite  = "not finite"
+	badWeight  = "not finite, or negative"
 	badLength  = "loss: slices of different lengths"
 )
 
 // logProbs returns an error for the first element of v that is NaN or +Inf.
 func logProbs(field string, v []float64) error {
-	for i, x := range v {
-		if !(x <= math.MaxFloat64) {
-			return &InputError{field, i, x, notLogProb}
-		}
+	if i := notLogProbAt(v); i >= 0 {
+		return &InputError{field, i, v[i], notLogProb}
 	}
 	return nil
 }
 
 // finite returns an error for the first element of v that is NaN or infinite.
 func finite(field string, v []float64) error {
-	for i, x := range v {
-		if !isFinite(x) {
-			return &InputError{field, i, x, notFinite}
-		}
+	if i := notFiniteAt(v); i >= 0 {
+		return &InputError{field, i, v[i], notFinite}
 	}
 	return nil
+}
+
+// notLogProbAt returns the index of the first element of v that is NaN or +Inf, or −1.
+func notLogProbAt(v []float64) int {
+	if _, _, ok := elem.Extent(v); ok {
+		return -1
+	}
+	return slices.IndexFunc(v, func(x float64) bool { return !(x <= math.MaxFloat64) })
+}
+
+// notFiniteAt returns the index of the first element of v that is NaN or infinite, or −1.
+func notFiniteAt(v []float64) int {
+	if _, _, ok := elem.Extent(v); ok {
+		return -1
+	}
+	return slices.IndexFunc(v, func(x float64) bool { return !isFinite(x) })
+}
+
+// badWeightAt returns the index of the first element of v that is negative or not finite, or −1.
+func badWeightAt(v []float64) int {
+	if least, _, ok := elem.Extent(v); ok && least >= 0 {
+		return -1
+	}
+	return slices.IndexFunc(v, func(x float64) bool { return !(x >= 0 && isFinite(x)) })
 }
 
 // sized panics unless each slice is nil or has length n.

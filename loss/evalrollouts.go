@@ -3,6 +3,8 @@ package loss
 import (
 	"math"
 	"slices"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // needs says which slices an objective uses.
@@ -67,7 +69,7 @@ func evalRollouts[K kernel](dst RolloutsOut, b Rollouts, k K, by Aggregation, ne
 		if by == MeanTokens {
 			scale = 1 / float64(n)
 		}
-		sum := total(r.loss) * scale
+		sum := elem.Sum(r.loss) * scale
 		if sum != sum {
 			p := b.position(i, 0)
 			return RolloutsTotal{}, &InputError{"LogProb", p, b.LogProb[p], "its reply has infinite losses of both signs"}
@@ -101,7 +103,7 @@ const noSlope = "its derivative is a sum of infinities of both signs"
 
 // undefined returns the index of the first NaN of v, or −1.
 func undefined(v []float64) int {
-	if s := total(v); s == s { // infinities of both signs, too, make a sum NaN, but they are rare
+	if s := elem.Sum(v); s == s { // infinities of both signs, too, make a sum NaN, but they are rare
 		return -1
 	}
 	return slices.IndexFunc(v, func(x float64) bool { return x != x })

@@ -15,9 +15,13 @@ type ReverseKL struct{ Epsilon float64 }
 // Link implements [Link].
 func (l ReverseKL) Link(value, slope, z []float64) {
 	logEps, log1mEps := math.Log(l.Epsilon), math.Log1p(-l.Epsilon)
-	for i, x := range z {
-		value[i], slope[i] = exo(logEps, log1mEps, x)
-	}
+	inBlocks(len(z), func(w *linkScratch, lo, hi int) {
+		w.of(z[lo:hi])
+		for i, x := range z[lo:hi] {
+			value[lo+i] = product(w.hit[i], w.lost[i]+log1mEps) + product(w.miss[i], w.won[i]+logEps)
+			slope[lo+i] = product(w.slope(i), x+logEps-log1mEps)
+		}
+	})
 }
 
 // Check implements [Link].

@@ -6,15 +6,14 @@ import (
 	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
-// exps stores e^{a·x} in dst, for a = ±1; regular says that no |x| exceeds elem.Far.
-func exps(dst, x []float64, a float64, regular bool) {
-	elem.Exp(dst, x, a, 0)
-	if regular {
+// exps stores e^{a·x} in dst, which may be x, for a = ±1. In a block with a result outside the normal numbers each
+// is computed alone.
+func exps(dst, x []float64, a float64) {
+	if least, most, ok := elem.Extent(x); ok && least >= -elem.Far && most <= elem.Far {
+		elem.Exp(dst, x, a, 0)
 		return
 	}
-	for j, v := range x {
-		if !(math.Abs(v) <= elem.Far) {
-			dst[j] = math.Exp(a * v)
-		}
+	for i, v := range x {
+		dst[i] = math.Exp(a * v)
 	}
 }

@@ -16,32 +16,22 @@ type klTerm struct {
 }
 
 func (k klTerm) add(r *reply) {
-	regular := true
-	for j, lp := range r.LogProb {
-		l := lp - r.ref[j]
-		r.toRef[j] = l
-		regular = regular && math.Abs(l) <= elem.Far
-	}
-	exps(r.expToRef, r.toRef, -1, regular)
+	elem.Differences(r.toRef, r.LogProb, r.ref)
+	exps(r.expToRef, r.toRef, -1)
+	elem.Affine(r.excess, r.toRef, -1, 0)
+	elem.Excess(r.excess, r.excess, r.expToRef)
 	for j, l := range r.toRef {
-		var v, s float64
-		if k.weighted {
+		v := r.excess[j]
+		s := 1 - r.expToRef[j] // the derivative of v, unless its terms cancel
+		switch {
+		case k.weighted:
 			v, s = k.weigh(r, j)
-		} else {
-			v, s = k3(l, r.expToRef[j])
+		case math.Abs(l) <= num.ExcessNear:
+			s = l - v
 		}
 		r.loss[j] += k.beta * v
 		r.slope[j] += k.beta * s
 	}
-}
-
-// k3 is e^{−ℓ} − 1 + ℓ and its derivative 1 − e^{−ℓ}, given e = e^{−ℓ}.
-func k3(l, e float64) (value, slope float64) {
-	v := num.ExcessOf(-l, e)
-	if math.Abs(l) <= num.ExcessNear {
-		return v, l - v
-	}
-	return v, 1 - e
 }
 
 // weigh is ρ·k3 of token j and its derivative ρ·ℓ.
@@ -52,7 +42,7 @@ func (k klTerm) weigh(r *reply, j int) (value, slope float64) {
 		return 0, 0
 	case math.IsInf(rho, 1) && !math.IsInf(l, 0): // the product need not exceed every number
 		d := r.diff[j]
-		return math.Exp(d + math.Log(num.ExcessOf(-l, e))), math.Copysign(math.Exp(d+math.Log(math.Abs(l))), l)
+		return math.Exp(d + math.Log(r.excess[j])), math.Copysign(math.Exp(d+math.Log(math.Abs(l))), l)
 	case rho == 0, math.IsInf(e, 1): // ρ·e^{−ℓ} is π_ref/π_old, however large π_ref/π is, and the rest beside it nothing
 		old := r.LogProb[j]
 		if r.old != nil {
@@ -60,7 +50,7 @@ func (k klTerm) weigh(r *reply, j int) (value, slope float64) {
 		}
 		return math.Exp(r.ref[j] - old), product(rho, l)
 	}
-	return rho * num.ExcessOf(-l, e), rho * l
+	return rho * r.excess[j], rho * l
 }
 
 // ReverseKLTerm is the term

@@ -21,9 +21,7 @@ func (Logistic) Link(value, slope, z []float64) {
 
 // Curvature implements [CurvedLink]: σ(z)·σ(−z).
 func (Logistic) Curvature(c, z []float64) {
-	for i, x := range z {
-		c[i] = sigmoidSlope(x)
-	}
+	slopes(c, z, 0, 1)
 }
 
 // Check implements [Link].

@@ -1,6 +1,6 @@
 package loss
 
-import "github.com/prefgrad/prefgrad/internal/num"
+import "github.com/prefgrad/prefgrad/internal/elem"
 
 // NCALink is −log σ(c) − ½·log σ(−c) − ½·log σ(−r) of the rewards c and r: convex, with
 // derivatives σ(c)/2 − σ(−c) and σ(r)/2.
@@ -8,20 +8,22 @@ type NCALink struct{}
 
 // Joint implements [JointLink].
 func (NCALink) Joint(value, dChosen, dRejected, chosen, rejected []float64) {
-	for i, c := range chosen {
-		r := rejected[i]
-		value[i] = num.Softplus(-c) + num.Softplus(c)/2 + num.Softplus(r)/2
-		dChosen[i], dRejected[i] = num.Sigmoid(c)/2-num.Sigmoid(-c), num.Sigmoid(r)/2
-	}
+	inBlocks(len(chosen), func(w *linkScratch, lo, hi int) {
+		w.of(chosen[lo:hi])
+		elem.Affine(w.u[:hi-lo], rejected[lo:hi], -1, 0)
+		w.other.below(w.u[:hi-lo])
+		for i := range hi - lo {
+			value[lo+i] = w.lost[i] + w.won[i]/2 + w.other.lost[i]/2
+			dChosen[lo+i], dRejected[lo+i] = w.miss[i]-w.hit[i]/2, -w.other.miss[i]/2
+		}
+	})
 }
 
 // Curvature implements [CurvedJointLink].
 func (NCALink) Curvature(dst JointCurvature, chosen, rejected []float64) {
-	for i, c := range chosen {
-		dst.Chosen[i] = 1.5 * sigmoidSlope(c)
-		dst.Rejected[i] = 0.5 * sigmoidSlope(rejected[i])
-		dst.Mixed[i] = 0
-	}
+	slopes(dst.Chosen, chosen, 0, 1.5)
+	slopes(dst.Rejected, rejected, 0, 0.5)
+	clear(dst.Mixed)
 }
 
 // Check implements [JointLink].

@@ -120,10 +120,8 @@ func (b Pairs) reading(n int, r reads) {
 
 // finite returns an error for a weight, margin or win probability outside its range.
 func (b Pairs) finite() error {
-	for i, w := range b.Weight {
-		if !(w >= 0) || !isFinite(w) {
-			return &InputError{"Weight", i, w, "not finite, or negative"}
-		}
+	if i := badWeightAt(b.Weight); i >= 0 {
+		return &InputError{"Weight", i, b.Weight[i], badWeight}
 	}
 	for i, p := range b.Win {
 		if !(p >= 0 && p <= 1) {

@@ -1,6 +1,10 @@
 package loss
 
-import "math"
+import (
+	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+)
 
 // Ratio says which ratio of π to π_old stands for a token in a [Surrogate]. From the
 // differences d_t = log π − log π_old of one reply's tokens it makes log ρ_t.
@@ -56,25 +60,25 @@ func (TokenRatio) Check() error { return nil }
 
 // LogRatios implements [Ratio].
 func (SequenceRatio) LogRatios(logRatio, diff, _ []float64) Clips {
-	fill(logRatio, total(diff))
+	fill(logRatio, elem.Sum(diff))
 	return Clips{}
 }
 
 // Pullback implements [Ratio].
-func (SequenceRatio) Pullback(slope, _, _ []float64) { fill(slope, total(slope)) }
+func (SequenceRatio) Pullback(slope, _, _ []float64) { fill(slope, elem.Sum(slope)) }
 
 // Check implements [Ratio].
 func (SequenceRatio) Check() error { return nil }
 
 // LogRatios implements [Ratio].
 func (GeometricRatio) LogRatios(logRatio, diff, _ []float64) Clips {
-	fill(logRatio, total(diff)/float64(len(diff)))
+	fill(logRatio, elem.Sum(diff)/float64(len(diff)))
 	return Clips{}
 }
 
 // Pullback implements [Ratio].
 func (GeometricRatio) Pullback(slope, _, _ []float64) {
-	fill(slope, total(slope)/float64(len(slope)))
+	fill(slope, elem.Sum(slope)/float64(len(slope)))
 }
 
 // Check implements [Ratio].
@@ -112,7 +116,7 @@ func (r ClippedGeometricRatio) LogRatios(logRatio, diff, advantage []float64) Cl
 
 // Pullback implements [Ratio].
 func (r ClippedGeometricRatio) Pullback(slope, diff, advantage []float64) {
-	mean := total(slope) / float64(len(slope))
+	mean := elem.Sum(slope) / float64(len(slope))
 	for i, d := range diff {
 		slope[i] = mean
 		if r.side(d, advantage[i]) != 0 {
@@ -160,14 +164,6 @@ func fill(dst []float64, v float64) {
 	for i := range dst {
 		dst[i] = v
 	}
-}
-
-func total(v []float64) float64 {
-	s := 0.0
-	for _, x := range v {
-		s += x
-	}
-	return s
 }
 
 // ratios makes r.Ratio what r.LogRatio says, given that of each token itself.

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/prefgrad/prefgrad/internal/elem"
-	"github.com/prefgrad/prefgrad/internal/num"
 )
 
 // ReplyTokens are the tokens of one reply that count, one after the other.
@@ -27,11 +26,12 @@ type reply struct {
 	diff                      []float64 // log π − log π_old of each token
 	loss, slope               []float64 // of each token, before aggregation
 	toRef, expToRef           []float64 // ℓ = log π − log π_ref and e^{−ℓ}, for KL terms
+	excess                    []float64 // e^{−ℓ} − 1 + ℓ
 	entropySlope              float64   // of every token
 	first                     int       // number of tokens that count before this reply
 
 	gathered [6][]float64
-	scratch  [7][]float64
+	scratch  [8][]float64
 }
 
 var replies = sync.Pool{New: func() any { return new(reply) }}
@@ -64,7 +64,7 @@ func (r *reply) take(b Rollouts, i, n int) {
 	}
 	r.diff, r.loss, r.slope = r.scratch[0], r.scratch[1], r.scratch[2]
 	r.LogRatio, r.Ratio = r.scratch[3], r.scratch[4]
-	r.toRef, r.expToRef = r.scratch[5], r.scratch[6]
+	r.toRef, r.expToRef, r.excess = r.scratch[5], r.scratch[6], r.scratch[7]
 	clear(r.loss)
 	clear(r.slope)
 	r.entropySlope = 0
@@ -78,9 +78,7 @@ func (r *reply) take(b Rollouts, i, n int) {
 		clear(r.diff)
 		return
 	}
-	for j, lp := range r.LogProb {
-		r.diff[j] = lp - r.old[j]
-	}
+	elem.Differences(r.diff, r.LogProb, r.old)
 }
 
 // pick returns those n elements of v that count in reply i; nil stays nil.
@@ -109,9 +107,7 @@ func scatter(dst, v []float64, l Layout, i int, scale float64) {
 	}
 	lo, hi := l.Reply(i)
 	if hi-lo == len(v) {
-		for j, x := range v {
-			dst[lo+j] = x * scale
-		}
+		elem.Affine(dst[lo:hi], v, scale, 0)
 		return
 	}
 	j := 0
@@ -128,63 +124,48 @@ func scatter(dst, v []float64, l Layout, i int, scale float64) {
 func (r *reply) measure(b Rollouts, i int, t *RolloutsTotal) error {
 	k1, k3 := 0.0, 0.0
 	if r.old == nil {
-		for j, lp := range r.LogProb {
-			if !(lp <= math.MaxFloat64) {
-				return &InputError{"LogProb", b.position(i, j), lp, notLogProb}
-			}
-			r.Ratio[j] = 1
+		if j := notLogProbAt(r.LogProb); j >= 0 {
+			return &InputError{"LogProb", b.position(i, j), r.LogProb[j], notLogProb}
 		}
+		fill(r.Ratio, 1)
 	} else {
-		regular := true
-		for j, d := range r.diff {
-			if math.Abs(d) <= elem.Far {
-				continue
-			}
-			regular = false
+		if _, _, ok := elem.Extent(r.diff); !ok {
 			// A finite difference tells that both are right, and −Inf that π may be 0.
-			if !isFinite(d) {
-				if err := r.fault(b, i, j); err != nil {
-					return err
+			for j, d := range r.diff {
+				if !isFinite(d) {
+					if err := r.fault(b, i, j); err != nil {
+						return err
+					}
 				}
 			}
 		}
-		exps(r.Ratio, r.diff, 1, regular)
-		for j, d := range r.diff {
-			k1 -= d
-			k3 += num.ExcessOf(d, r.Ratio[j])
-		}
+		exps(r.Ratio, r.diff, 1)
+		elem.Excess(r.excess, r.diff, r.Ratio)
+		k1, k3 = -elem.Sum(r.diff), elem.Sum(r.excess)
 	}
-	for j, a := range r.Advantage {
-		if !isFinite(a) {
-			return &InputError{"Advantage", b.position(i, j), a, notFinite}
-		}
-		if a != 0 {
-			t.Signals++
-		}
+	if j := notFiniteAt(r.Advantage); j >= 0 {
+		return &InputError{"Advantage", b.position(i, j), r.Advantage[j], notFinite}
 	}
-	for j, w := range r.weight {
-		if !(w >= 0 && w <= math.MaxFloat64) {
-			return &InputError{"Weight", b.position(i, j), w, "not finite, or negative"}
-		}
+	t.Signals += len(r.Advantage) - elem.Tally(r.Advantage, r.Advantage, r.Advantage).Ties
+	if j := badWeightAt(r.weight); j >= 0 {
+		return &InputError{"Weight", b.position(i, j), r.weight[j], badWeight}
 	}
-	h := 0.0
-	for j, e := range r.entropy {
-		if !isFinite(e) {
-			return &InputError{"Entropy", b.position(i, j), e, notFinite}
-		}
-		h += e
+	if j := notFiniteAt(r.entropy); j >= 0 {
+		return &InputError{"Entropy", b.position(i, j), r.entropy[j], notFinite}
 	}
-	for j, ref := range r.ref {
-		if !(ref <= math.MaxFloat64) {
-			return &InputError{"Ref", b.position(i, j), ref, notLogProb}
-		}
-		if math.IsInf(ref, -1) && math.IsInf(r.LogProb[j], -1) {
-			return &InputError{"Ref", b.position(i, j), ref, "LogProb is −Inf, too, and their ratio has no limit"}
+	if _, _, ok := elem.Extent(r.ref); !ok {
+		for j, ref := range r.ref {
+			if !(ref <= math.MaxFloat64) {
+				return &InputError{"Ref", b.position(i, j), ref, notLogProb}
+			}
+			if math.IsInf(ref, -1) && math.IsInf(r.LogProb[j], -1) {
+				return &InputError{"Ref", b.position(i, j), ref, "LogProb is −Inf, too, and their ratio has no limit"}
+			}
 		}
 	}
 	t.K1 += k1
 	t.K3 += k3
-	t.Entropy += h
+	t.Entropy += elem.Sum(r.entropy)
 	return nil
 }
 

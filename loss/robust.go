@@ -16,9 +16,12 @@ func (l Robust) Link(value, slope, z []float64) {
 		return
 	}
 	b := l.Epsilon / (1 - 2*l.Epsilon)
-	for i, x := range z {
-		value[i], slope[i] = robust(b, x)
-	}
+	inBlocks(len(z), func(w *linkScratch, lo, hi int) {
+		w.below(z[lo:hi])
+		for i, x := range z[lo:hi] {
+			value[lo+i], slope[lo+i] = w.lost[i]-b*x, w.miss[i]-b
+		}
+	})
 }
 
 // Curvature implements [CurvedLink]; it is that of [Logistic].

@@ -3,6 +3,7 @@ package loss
 import (
 	"cmp"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/rloo"
 )
 
@@ -56,9 +57,7 @@ func (l RLHF) Eval(dst SamplesOut, s Samples) (Total, error) {
 	if err := rloo.Reward(dst.LogProb, s.Reward, s.LogProb, s.Ref, l.Beta, s.K); err != nil {
 		return t, err
 	}
-	for i := range dst.LogProb {
-		dst.LogProb[i] = -dst.LogProb[i]
-	}
+	elem.Affine(dst.LogProb, dst.LogProb, -1, 0)
 	return t, nil
 }
 
@@ -86,9 +85,7 @@ func (l KLPenalty) Eval(dst SamplesOut, s Samples) (Total, error) {
 	if err := rloo.KL(dst.LogProb, s.LogProb, s.Ref, s.K); err != nil {
 		return t, err
 	}
-	for i := range dst.LogProb {
-		dst.LogProb[i] *= l.Lambda
-	}
+	elem.Affine(dst.LogProb, dst.LogProb, l.Lambda, 0)
 	return t, nil
 }
 
@@ -105,14 +102,18 @@ func (s Samples) value(dst SamplesOut, beta float64) (Total, error) {
 	if err := cmp.Or(finite("LogProb", s.LogProb), finite("Ref", s.Ref), finite("Reward", s.Reward)); err != nil {
 		return Total{}, err
 	}
-	t := Total{Count: n}
-	for i, lp := range s.LogProb {
-		v := beta * (lp - s.Ref[i])
+	var sum compensated
+	inBlocks(n, func(w *linkScratch, lo, hi int) {
+		v := w.u[:hi-lo]
+		elem.Differences(v, s.LogProb[lo:hi], s.Ref[lo:hi])
+		elem.Affine(v, v, beta, 0)
 		if s.Reward != nil {
-			v -= s.Reward[i]
+			elem.Differences(v, v, s.Reward[lo:hi])
 		}
-		t.Sum += v
-		store(dst.Loss, i, v)
-	}
-	return t, nil
+		sum.add(elem.Sum(v))
+		if dst.Loss != nil {
+			copy(dst.Loss[lo:], v)
+		}
+	})
+	return Total{Sum: sum.value(), Count: n}, nil
 }

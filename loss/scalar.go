@@ -1,10 +1,6 @@
 package loss
 
-import (
-	"math"
-
-	"github.com/prefgrad/prefgrad/internal/num"
-)
+import "math"
 
 // log1mexp returns log(1 − eˣ) for x ≤ 0.
 func log1mexp(x float64) float64 {
@@ -54,31 +50,6 @@ func squaredHinge(z float64) (value, slope float64) {
 	return d * d, -2 * d
 }
 
-// robust is −log σ(z) − b·z.
-func robust(b, z float64) (value, slope float64) {
-	return num.Softplus(-z) - b*z, -num.Sigmoid(-z) - b
-}
-
-// modulated is (1−m)·(−log σ(z)) + m·e⁻ᶻ with m = σ(z/τ). The product m·e⁻ᶻ is formed from
-// logarithms, since its factors are 0 and ∞ at large negative z.
-func modulated(tau, z float64) (value, slope float64) {
-	m, rest := num.Sigmoid(z/tau), num.Sigmoid(-z/tau)
-	logistic, exponential := num.Softplus(-z), math.Exp(-z-num.Softplus(-z/tau))
-	if z < 0 {
-		exponential = math.Exp(product(1/tau-1, z) - num.Softplus(z/tau))
-	}
-	value = product(rest, logistic) + exponential
-	slope = -rest*num.Sigmoid(-z) - product(m*rest/tau, logistic) + product(exponential, rest/tau-1)
-	return value, slope
-}
-
-// exo is q·log(q/(1−ε)) + (1−q)·log((1−q)/ε) with q = σ(z), given log ε and log(1−ε).
-func exo(logEps, log1mEps, z float64) (value, slope float64) {
-	q, p := num.Sigmoid(z), num.Sigmoid(-z)
-	value = product(q, -num.Softplus(-z)-log1mEps) + product(p, -num.Softplus(z)-logEps)
-	return value, product(q*p, z+logEps-log1mEps)
-}
-
 // product is a·b with 0·∞ = 0, for factors of which the one that goes to 0 does so
 // exponentially faster.
 func product(a, b float64) float64 {
@@ -87,9 +58,6 @@ func product(a, b float64) float64 {
 	}
 	return a * b
 }
-
-// sigmoidSlope is σ(z)·σ(−z), the derivative of σ and the curvature of the logistic link.
-func sigmoidSlope(z float64) float64 { return num.Sigmoid(z) * num.Sigmoid(-z) }
 
 // logOdds returns log(p/(1−p)) for p = eˣ, x ≤ 0.
 func logOdds(x float64) float64 { return x - log1mexp(x) }

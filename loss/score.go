@@ -1,6 +1,10 @@
 package loss
 
-import "math"
+import (
+	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+)
 
 // Responses is one side of a batch of pairs: what a [Score] sees.
 type Responses struct {
@@ -27,6 +31,10 @@ func (LogRatio) Score(s, ds []float64, r Responses) error {
 	if len(r.Ref) != len(r.LogProb) {
 		panic(badLength)
 	}
+	units(ds[:len(r.LogProb)])
+	if elem.Differences(s[:len(r.LogProb)], r.LogProb, r.Ref) { // which are finite only if all is well
+		return nil
+	}
 	if err := logProbs("LogProb", r.LogProb); err != nil {
 		return err
 	}
@@ -34,7 +42,6 @@ func (LogRatio) Score(s, ds []float64, r Responses) error {
 		return err
 	}
 	for i, lp := range r.LogProb {
-		s[i], ds[i] = lp-r.Ref[i], 1
 		if s[i] != s[i] {
 			return &InputError{"LogProb", i, lp, zeroOverZero("Ref")}
 		}
@@ -79,9 +86,7 @@ func (LogProb) Score(s, ds []float64, r Responses) error {
 		return err
 	}
 	copy(s, r.LogProb)
-	for i := range ds {
-		ds[i] = 1
-	}
+	units(ds)
 	return nil
 }
 
@@ -96,6 +101,18 @@ func (MeanLogProb) Score(s, ds []float64, r Responses) error {
 	}
 	return perToken(s, ds, r.Len)
 }
+
+// units fills ds with derivatives of 1.
+func units(ds []float64) {
+	for len(ds) > 0 {
+		ds = ds[copy(ds, ones[:]):]
+	}
+}
+
+var ones = func() (v [block]float64) {
+	fill(v[:], 1)
+	return v
+}()
 
 // perToken divides scores and their derivatives by lengths.
 func perToken(s, ds []float64, lens []int) error {

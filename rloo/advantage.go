@@ -1,6 +1,10 @@
 package rloo
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+)
 
 // Advantage turns the rewards of groups of samples into advantages, the weights of
 // ∇ log π(yᵢ) in an estimate of a gradient.
@@ -50,25 +54,39 @@ func scan(dst, reward []float64, g Groups) (Signal, error) {
 	}
 	g.check(len(reward))
 	s := Signal{Groups: g.Len(len(reward))}
+	safe := summable("reward", reward) == nil // for all at once, and so for each group
 	for i := range s.Groups {
 		lo, hi := g.Group(i)
-		least, most, err := extent("reward", reward[lo:hi], lo)
-		if err != nil {
-			return Signal{}, err
+		r := reward[lo:hi]
+		if !safe {
+			least, most, err := extent("reward", r, lo)
+			if err != nil {
+				return Signal{}, err
+			}
+			if !isFinite((most - least) * float64(hi-lo)) {
+				return Signal{}, tooFar("reward", least, most)
+			}
 		}
 		switch {
-		case lo == hi:
+		case len(r) == 0:
 			s.Empty++
-		case lo+1 == hi:
+		case len(r) == 1:
 			s.Single++
-		case least == most:
+		case constant(r):
 			s.Flat++
-		}
-		if !isFinite((most - least) * float64(hi-lo)) {
-			return Signal{}, tooFar("reward", least, most)
 		}
 	}
 	return s, nil
+}
+
+// constant reports whether all numbers are equal.
+func constant(r []float64) bool {
+	for _, v := range r[1:] {
+		if v != r[0] {
+			return false
+		}
+	}
+	return true
 }
 
 // scanBatch is scanIndependent for baselines from all samples of a batch.
@@ -105,16 +123,8 @@ func scanIndependent(dst, reward []float64, g Groups) (Signal, error) {
 // extent returns the least and the largest of v, which begins at index at of field: 0 and 0
 // if it is empty.
 func extent(field string, v []float64, at int) (least, most float64, err error) {
-	if len(v) == 0 {
-		return 0, 0, nil
-	}
-	// Without branches on the data, which nobody could predict: NaN and ±Inf get through to
-	// the end.
-	least, most = v[0], v[0]
-	for _, x := range v {
-		least, most = min(least, x), max(most, x)
-	}
-	if isFinite(least) && isFinite(most) {
+	least, most, finite := elem.Extent(v)
+	if finite {
 		return least, most, nil
 	}
 	for i, x := range v {

@@ -43,7 +43,16 @@ func perElement(b *testing.B, n int) {
 }
 
 func BenchmarkTokens(b *testing.B) {
-	tr := trajectories(1, 400)
+	long := rloo.Trajectories{Layout: rloo.Layout{Begin: []int{0}}}
+	for i := range 16 {
+		long.Begin = append(long.Begin, 256*(i+1))
+	}
+	long.Reward, long.Value, _ = randomSamples(4096)
+	b.Run("replies=400/short,masked", func(b *testing.B) { benchmarkTokens(b, trajectories(1, 400)) })
+	b.Run("replies=16/tokens=256", func(b *testing.B) { benchmarkTokens(b, long) })
+}
+
+func benchmarkTokens(b *testing.B, tr rloo.Trajectories) {
 	n := len(tr.Reward)
 	dst := rloo.TokenAdvantages{Advantage: make([]float64, n), Return: make([]float64, n)}
 	for name, f := range map[string]func() error{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
@@ -105,14 +106,23 @@ func newLogits(who string, row int, z []float32, tau float64) (logits, error) {
 		return logits{}, fmt.Errorf("rloo: row %d of the %s: all %d logits are -Inf", row, who, len(z))
 	}
 	l, sum := logits{z: z, top: top, inv: 1 / tau}, 0.0
-	for _, x := range z {
-		sum += math.Exp((float64(x) - top) * l.inv)
+	var room [chunk]float64
+	for lo := 0; lo < len(z); lo += chunk {
+		p := room[:min(chunk, len(z)-lo)]
+		l.logProbs(p, lo)
+		elem.Exp(p, p, 1, 0)
+		sum += elem.Sum(p)
 	}
 	l.logZ = math.Log(sum)
 	return l, nil
 }
 
-func (l logits) logp(v int) float64 { return (float64(l.z[v])-l.top)*l.inv - l.logZ }
+// logProbs stores log p of the entries from lo on.
+func (l logits) logProbs(dst []float64, lo int) {
+	for j, x := range l.z[lo : lo+len(dst)] {
+		dst[j] = (float64(x)-l.top)*l.inv - l.logZ
+	}
+}
 
 // jsdRow is one row of a divergence.
 type jsdRow struct {
@@ -120,31 +130,46 @@ type jsdRow struct {
 	beta, logBeta, logRest float64 // β, log β, log(1 − β)
 }
 
+// jsdChunk is a part of both distributions: log S_v, log T_v, S_v, T_v.
+type jsdChunk struct{ ls, lt, s, t [chunk]float64 }
+
+// at fills c with entries from lo on and returns their number.
+func (c *jsdChunk) at(r jsdRow, lo int) int {
+	n := min(chunk, len(r.s.z)-lo)
+	r.s.logProbs(c.ls[:n], lo)
+	r.t.logProbs(c.lt[:n], lo)
+	elem.Exp(c.s[:n], c.ls[:n], 1, 0)
+	elem.Exp(c.t[:n], c.lt[:n], 1, 0)
+	return n
+}
+
 // sum returns the divergence, and the mean under S of what [jsdRow.slope] gives.
 func (r jsdRow) sum() (value, mean float64) {
 	var kt, ks float64 // Σ of KL(T‖·) and KL(S‖·), every term ≥ 0
-	for v := range r.s.z {
-		ls, lt := r.s.logp(v), r.t.logp(v)
-		s, t := math.Exp(ls), math.Exp(lt)
-		if math.IsInf(ls, -1) && math.IsInf(lt, -1) {
-			continue
-		}
-		switch {
-		case r.beta == 0:
-			kt += klTerm(t, s, lt-ls)
-		case r.beta == 1:
-			ks += klTerm(s, t, ls-lt)
-		default:
-			d := lt - ls
-			if math.Abs(d) < 1 { // two logarithms would cancel where S and T are close
-				x := r.logMix(d)
-				kt += t * num.Excess(x-d)
-				ks += s * num.Excess(x)
-				break
+	var c jsdChunk
+	for lo := 0; lo < len(r.s.z); lo += chunk {
+		for j := range c.at(r, lo) {
+			ls, lt, s, t := c.ls[j], c.lt[j], c.s[j], c.t[j]
+			if math.IsInf(ls, -1) && math.IsInf(lt, -1) {
+				continue
 			}
-			m, lm := r.beta*t+(1-r.beta)*s, num.LogAddExp(r.logBeta+lt, r.logRest+ls)
-			kt += klTerm(t, m, lt-lm)
-			ks += klTerm(s, m, ls-lm)
+			switch {
+			case r.beta == 0:
+				kt += klTerm(t, s, lt-ls)
+			case r.beta == 1:
+				ks += klTerm(s, t, ls-lt)
+			default:
+				d := lt - ls
+				if math.Abs(d) < 1 { // two logarithms would cancel where S and T are close
+					x := r.logMix(d)
+					kt += t * num.Excess(x-d)
+					ks += s * num.Excess(x)
+					break
+				}
+				m, lm := r.mix(ls, lt, s, t)
+				kt += klTerm(t, m, lt-lm)
+				ks += klTerm(s, m, ls-lm)
+			}
 		}
 	}
 	switch r.beta {
@@ -172,38 +197,50 @@ func klTerm(p, q, l float64) float64 {
 // logMix is log(M_v/S_v) = log((1 − β) + β·e^d), d = log(T_v/S_v).
 func (r jsdRow) logMix(d float64) float64 { return math.Log1p(r.beta * math.Expm1(d)) }
 
+// mix is M_v and its logarithm.
+func (r jsdRow) mix(ls, lt, s, t float64) (m, logM float64) {
+	m = r.beta*t + (1-r.beta)*s
+	if m > 0x1p-900 {
+		return m, math.Log(m)
+	}
+	return m, num.LogAddExp(r.logBeta+lt, r.logRest+ls)
+}
+
 // slope is log(S_v/M_v), or log(S_v/T_v) at β = 1.
-func (r jsdRow) slope(ls, lt float64) float64 {
+func (r jsdRow) slope(ls, lt, s, t float64) float64 {
 	switch d := lt - ls; {
 	case r.beta == 1:
 		return -d
 	case math.Abs(d) < 1:
 		return -r.logMix(d)
 	}
-	return ls - num.LogAddExp(r.logBeta+lt, r.logRest+ls)
+	_, lm := r.mix(ls, lt, s, t)
+	return ls - lm
 }
 
 // gradient stores the derivatives times scale in dst, which may be a row of logits.
 func (r jsdRow) gradient(dst []float32, mean, scale float64) error {
-	for v := range dst {
-		ls, lt := r.s.logp(v), r.t.logp(v)
-		s := math.Exp(ls)
-		var g float64
-		switch {
-		case r.beta == 0:
-			if g = s - math.Exp(lt); math.Abs(lt-ls) < 1 {
-				g = -s * math.Expm1(lt-ls)
+	var c jsdChunk
+	for lo := 0; lo < len(dst); lo += chunk {
+		for j := range c.at(r, lo) {
+			ls, lt, s, t := c.ls[j], c.lt[j], c.s[j], c.t[j]
+			var g float64
+			switch {
+			case r.beta == 0:
+				if g = s - t; math.Abs(lt-ls) < 0.1 {
+					g = -s * math.Expm1(lt-ls)
+				}
+			case s > 0:
+				g = s * (r.slope(ls, lt, s, t) - mean)
+				if r.beta < 1 {
+					g *= 1 - r.beta
+				}
 			}
-		case s > 0:
-			g = s * (r.slope(ls, lt) - mean)
-			if r.beta < 1 {
-				g *= 1 - r.beta
+			if g *= scale; !(math.Abs(g) <= math.MaxFloat32) {
+				return fmt.Errorf("derivative %d is %v", lo+j, g)
 			}
+			dst[lo+j] = float32(g)
 		}
-		if g *= scale; !(math.Abs(g) <= math.MaxFloat32) {
-			return fmt.Errorf("derivative %d is %v", v, g)
-		}
-		dst[v] = float32(g)
 	}
 	return nil
 }

@@ -3,6 +3,9 @@ package rloo
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // KL stores in dst the weights that estimate the gradient of the reverse KL,
@@ -23,12 +26,8 @@ func KL(dst, logp, ref []float64, k int) error {
 	if len(logp) != len(dst) || len(ref) != len(dst) {
 		panic(badLength)
 	}
-	for i, lp := range logp {
-		l, err := ratio(lp, ref[i], i)
-		if err != nil {
-			return err
-		}
-		dst[i] = l
+	if err := (Layout{}).ratios(dst, logp, ref); err != nil {
+		return err
 	}
 	return finiteLeaveOneOut(dst, k)
 }
@@ -50,20 +49,27 @@ func Reward(dst, reward, logp, ref []float64, beta float64, k int) error {
 	if !(beta >= 0) || !isFinite(beta) {
 		return fmt.Errorf("rloo: beta = %v, must be finite and not negative", beta)
 	}
-	for i, r := range reward {
-		if !isFinite(r) {
-			return fmt.Errorf("rloo: reward[%d] = %v, must be finite", i, r)
+	if _, _, err := extent("reward", reward, 0); err != nil {
+		return err
+	}
+	if beta == 0 {
+		copy(dst, reward)
+		return finiteLeaveOneOut(dst, k)
+	}
+	var l [chunk]float64
+	for lo := 0; lo < len(dst); lo += chunk {
+		hi := min(lo+chunk, len(dst))
+		l := l[:hi-lo]
+		if !elem.Differences(l, logp[lo:hi], ref[lo:hi]) {
+			return badRatio(logp, ref, lo)
 		}
-		if beta != 0 {
-			l, err := ratio(logp[i], ref[i], i)
-			if err != nil {
-				return err
+		for i, x := range l {
+			r := reward[lo+i] - beta*x
+			if !isFinite(r) {
+				return overflow("regularised reward", lo+i, x)
 			}
-			if r -= beta * l; !isFinite(r) {
-				return overflow("regularised reward", i, l)
-			}
+			dst[lo+i] = r
 		}
-		dst[i] = r
 	}
 	return finiteLeaveOneOut(dst, k)
 }
@@ -72,12 +78,22 @@ func Reward(dst, reward, logp, ref []float64, beta float64, k int) error {
 // they are finite, too.
 func finiteLeaveOneOut(v []float64, k int) error {
 	LeaveOneOut(v, v, k)
-	for i, a := range v {
-		if !isFinite(a) {
-			return fmt.Errorf("rloo: the advantage of sample %d overflows", i)
+	if _, _, finite := elem.Extent(v); finite {
+		return nil
+	}
+	return fmt.Errorf("rloo: the advantage of sample %d overflows", slices.IndexFunc(v, func(a float64) bool { return !isFinite(a) }))
+}
+
+// chunk is the number of log-ratios that are formed at a time.
+const chunk = 256
+
+// badRatio is the error of the first log-ratio from index lo on that is not finite.
+func badRatio(logp, ref []float64, lo int) error {
+	for i := lo; ; i++ {
+		if _, err := ratio(logp[i], ref[i], i); err != nil {
+			return err
 		}
 	}
-	return nil
 }
 
 // ratio returns logp − ref, or an error that names what is not finite.

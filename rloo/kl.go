@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/prefgrad/prefgrad/internal/elem"
 	"github.com/prefgrad/prefgrad/internal/num"
 )
 
@@ -53,20 +54,26 @@ func (v KLValue) At(l float64) float64 {
 // A log-probability that is not finite, and a value that overflows, are errors. Values
 // panics on different lengths.
 func (v KLValue) Values(dst, logp, ref []float64, l Layout) error {
-	if len(logp) != len(dst) || len(ref) != len(dst) {
-		panic(badLength)
+	if err := l.ratios(dst, logp, ref); err != nil {
+		return err
 	}
-	return l.fill(dst, func(p int) (float64, error) {
-		r, err := ratio(logp[p], ref[p], p)
-		if err != nil {
-			return 0, err
+	var power, minus [chunk]float64
+	for lo := 0; lo < len(dst); lo += chunk { // all positions: the value at 0 is 0
+		d := dst[lo:min(lo+chunk, len(dst))]
+		if least, most, _ := elem.Extent(d); v == K3 && least >= -elem.Far && most <= elem.Far {
+			e, x := power[:len(d)], minus[:len(d)]
+			elem.Exp(e, d, -1, 0)
+			elem.Affine(x, d, -1, 0)
+			elem.Excess(d, x, e)
+			continue
 		}
-		x := v.At(r)
-		if math.IsInf(x, 0) {
-			return 0, overflow(v.String(), p, r)
+		for i, r := range d {
+			if d[i] = v.At(r); math.IsInf(d[i], 0) {
+				return overflow(v.String(), lo+i, r)
+			}
 		}
-		return x, nil
-	})
+	}
+	return nil
 }
 
 // String returns "k1", "k2" or "k3".

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-
 	"github.com/prefgrad/prefgrad/rloo"
 )
 
@@ -113,11 +111,11 @@ func TestEstimatorsAllocateNothing(t *testing.T) {
 	dst, seq, keep := make([]float64, len(logp)), make([]float64, 8), make([]bool, len(logp))
 	for name, f := range tokenCalls {
 		other := append([]float64{}, ref...)
-		assert.Zero(t, testing.AllocsPerRun(20, func() {
+		allocatesNothing(t, func() {
 			if err := f(dst, logp, other, l); err != nil {
 				t.Error(err)
 			}
-		}), name)
+		}, name)
 	}
 	student, teacher, grad, value := jsdRows(3, 11)
 	adaptive := rloo.Adaptive{Target: 1, Rate: 0.1, Coef: 1}
@@ -130,7 +128,7 @@ func TestEstimatorsAllocateNothing(t *testing.T) {
 		}
 	}
 	begin()
-	assert.Zero(t, testing.AllocsPerRun(20, func() {
+	allocatesNothing(t, func() {
 		_, err1 := e.Eval(seq, seq, logp[:8], ref[:8], rloo.Groups{K: 4})
 		_, err2 := e.Tokens(dst, seq, seq, logp, ref, l, rloo.Groups{K: 4})
 		_, err3 := rloo.Rejection{By: rloo.K3, Max: 1}.Mask(keep, logp, ref, l)
@@ -142,5 +140,5 @@ func TestEstimatorsAllocateNothing(t *testing.T) {
 		stats.Merge(&others)
 		_, _ = stats.Noise(), rloo.EffectiveSize(dst)
 		_, _ = components.Variance()
-	}))
+	})
 }

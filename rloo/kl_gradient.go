@@ -3,6 +3,9 @@ package rloo
 import (
 	"fmt"
 	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+	"github.com/prefgrad/prefgrad/internal/num"
 )
 
 // ReverseKL stores in dst the weights of tokens (or, with the zero Layout, of replies) that
@@ -110,18 +113,33 @@ func ReverseKLInLoss(dst, logp, ref, behaviour []float64, l Layout) error {
 //
 // Errors and panics are those of [ForwardKL].
 func ForwardKLInLoss(dst, logp, ref []float64, l Layout) error {
-	if len(logp) != len(dst) || len(ref) != len(dst) {
-		panic(badLength)
+	if err := l.ratios(dst, logp, ref); err != nil {
+		return err
 	}
-	return l.fill(dst, func(p int) (float64, error) {
-		r, err := ratio(logp[p], ref[p], p)
-		if err != nil {
-			return 0, err
+	var power, minus [chunk]float64
+	for lo := 0; lo < len(dst); lo += chunk { // all positions: the derivative at 0 is 0
+		d := dst[lo:min(lo+chunk, len(dst))]
+		e, x := power[:len(d)], minus[:len(d)]
+		least, most, _ := elem.Extent(d)
+		regular := least >= -elem.Far && most <= elem.Far
+		if regular {
+			elem.Exp(e, d, -1, 0)
+			elem.Affine(x, d, -1, 0)
+			elem.Excess(x, x, e)
 		}
-		v := -math.Expm1(-r)
-		if !isFinite(v) {
-			return 0, overflow("forward KL", p, r)
+		for i, r := range d {
+			switch {
+			case !regular:
+				d[i] = -math.Expm1(-r)
+			case math.Abs(r) <= num.ExcessNear:
+				d[i] = r - x[i]
+			default:
+				d[i] = 1 - e[i]
+			}
+			if !isFinite(d[i]) {
+				return overflow("forward KL", lo+i, r)
+			}
 		}
-		return v, nil
-	})
+	}
+	return nil
 }

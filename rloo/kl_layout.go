@@ -1,6 +1,10 @@
 package rloo
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+)
 
 // Layout says where the replies of a batch of token sequences lie in flat slices; a
 // loss.Layout converts to it. Sequence i is elements Begin[i] … Begin[i+1]−1 of each flat
@@ -80,7 +84,51 @@ func (l Layout) ratios(dst, logp, ref []float64) error {
 	if len(logp) != len(dst) || len(ref) != len(dst) {
 		panic(badLength)
 	}
-	return l.fill(dst, func(p int) (float64, error) { return ratio(logp[p], ref[p], p) })
+	from, n := 0, l.check(len(dst))
+	var room [chunk]float64
+	if l.Begin == nil { // one reply or many are the same
+		l.Begin, n = []int{0, len(dst)}, 1
+	}
+	for i := range n {
+		lo, hi := l.reply(i)
+		clear(dst[from:lo])
+		from = hi
+		if err := l.spanRatios(dst, logp, ref, lo, hi, &room); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spanRatios is ratios for the positions lo … hi−1 of a reply.
+func (l Layout) spanRatios(dst, logp, ref []float64, lo, hi int, room *[chunk]float64) error {
+	for ; lo < hi; lo += chunk {
+		d := room[:min(chunk, hi-lo)]
+		// What is masked may be NaN and yet be read, since nothing comes of it.
+		if !elem.Differences(d, logp[lo:lo+len(d)], ref[lo:lo+len(d)]) {
+			for j := range d {
+				if l.counts(lo + j) {
+					if _, err := ratio(logp[lo+j], ref[lo+j], lo+j); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		copy(dst[lo:], d)
+		if l.Mask != nil {
+			l.blank(dst, lo, lo+len(d))
+		}
+	}
+	return nil
+}
+
+// blank stores 0 at the positions lo … hi−1 that do not count.
+func (l Layout) blank(dst []float64, lo, hi int) {
+	for p := lo; p < hi; p++ {
+		if !l.Mask[p] {
+			dst[p] = 0
+		}
+	}
 }
 
 // overflow is the error of a weight that is not a number any more.

@@ -1,6 +1,11 @@
 package rloo
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
+)
 
 // SequenceSum stores the weights of the full gradient of E_π[Σ_t f_t] for a quantity f_t of
 // the next-token distribution after y_<t that the backend computes and differentiates
@@ -92,46 +97,70 @@ func (l Layout) leaveOneOut(v []float64, g Groups) error {
 		return ErrDependent
 	}
 	l.compact(v)
+	work := pool.Get().(*scratch)
+	defer pool.Put(work)
 	for i := range g.Len(n) {
 		first, end := g.Group(i)
-		m := float64(end - first)
-		if m < 2 {
-			continue
-		}
-		longest := 0
-		for s := first; s < end; s++ {
-			lo, hi := l.reply(s)
-			longest = max(longest, hi-lo)
-		}
-		for t := range longest {
-			// Differences to one element, added up as in deviations: equal ones give exactly 0.
-			base, whole := l.at(v, first, t), (end-first)&^3
-			if m < 8 {
-				whole = 0
-			}
-			var sums [4]float64
-			for j := range end - first {
-				lane := j % 4
-				if j >= whole {
-					lane = 0
-				}
-				sums[lane] += l.at(v, first+j, t) - base
-			}
-			mean := ((sums[0] + sums[2]) + (sums[1] + sums[3])) / m
-			for s := first; s < end; s++ {
-				if lo, hi := l.reply(s); lo+t < hi {
-					v[lo+t] = (v[lo+t] - base - mean) * (m / (m - 1))
-				}
-			}
+		switch k := end - first; {
+		case k < 2:
+		case l.Begin == nil:
+			deviations(v[first:end], v[first:end], k, float64(k)/float64(k-1))
+		default:
+			l.deviations(v, first, end, work)
 		}
 	}
 	l.expand(v)
-	for p, x := range v {
-		if !isFinite(x) {
-			return fmt.Errorf("rloo: the weight at position %d overflows", p)
+	if _, _, finite := elem.Extent(v); finite {
+		return nil
+	}
+	return fmt.Errorf("rloo: the weight at position %d overflows", slices.IndexFunc(v, func(x float64) bool { return !isFinite(x) }))
+}
+
+// deviations is leaveOneOut for the replies first … end−1, two at least.
+func (l Layout) deviations(v []float64, first, end int, work *scratch) {
+	longest := 0
+	for s := first; s < end; s++ {
+		lo, hi := l.reply(s)
+		longest = max(longest, hi-lo)
+	}
+	// Differences to one reply, added up as in the function deviations: equal ones give exactly 0.
+	work.value = append(work.value[:0], make([]float64, 5*longest)...)
+	base := work.value[:longest]
+	var sums [4][]float64
+	for lane := range sums {
+		sums[lane] = work.value[(lane+1)*longest:][:longest]
+	}
+	lo, hi := l.reply(first)
+	copy(base, v[lo:hi])
+	k := end - first
+	whole := k &^ 3
+	if k < 8 {
+		whole = 0
+	}
+	for j := range k {
+		lane := j % 4
+		if j >= whole {
+			lane = 0
+		}
+		lo, hi := l.reply(first + j)
+		sum, base := sums[lane], base[:len(sums[lane])]
+		for t, x := range v[lo:hi] {
+			sum[t] += x - base[t]
+		}
+		for t := hi - lo; t < longest; t++ {
+			sum[t] -= base[t]
 		}
 	}
-	return nil
+	m, mean := float64(k), sums[0]
+	for t := range mean {
+		mean[t] = ((mean[t] + sums[2][t]) + (sums[1][t] + sums[3][t])) / m
+	}
+	for s := first; s < end; s++ {
+		lo, hi := l.reply(s)
+		for t, x := range v[lo:hi] {
+			v[lo+t] = (x - base[t] - mean[t]) * (m / (m - 1))
+		}
+	}
 }
 
 // compact moves the elements of each reply that count to its front, and fills up with 0.
@@ -174,12 +203,4 @@ func (l Layout) expand(v []float64) {
 			v[p] = v[at]
 		}
 	}
-}
-
-// at returns element t of reply s, or 0 if it has ended.
-func (l Layout) at(v []float64, s, t int) float64 {
-	if lo, hi := l.reply(s); lo+t < hi {
-		return v[lo+t]
-	}
-	return 0
 }

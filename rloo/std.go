@@ -76,21 +76,29 @@ func centre(r []float64) (first, mean float64) {
 	if len(r) == 0 {
 		return 0, 0
 	}
-	first = r[0]
-	sum := 0.0
-	for _, v := range r {
-		sum += v - first
+	return r[0], sumDifferences(r, r[0]) / float64(len(r))
+}
+
+// sumSquares returns Σ (v − first − mean)² from four partial sums, so that none waits for the one before.
+func sumSquares(r []float64, first, mean float64) float64 {
+	var s0, s1, s2, s3 float64
+	for ; len(r) >= 4; r = r[4:] {
+		e0, e1, e2, e3 := r[0]-first-mean, r[1]-first-mean, r[2]-first-mean, r[3]-first-mean
+		s0 += e0 * e0
+		s1 += e1 * e1
+		s2 += e2 * e2
+		s3 += e3 * e3
 	}
-	return first, sum / float64(len(r))
+	for _, v := range r {
+		e := v - first - mean
+		s0 += e * e
+	}
+	return (s0 + s2) + (s1 + s3)
 }
 
 // rootSumSquare returns √Σ(r−first−mean)², for deviations of every size.
 func rootSumSquare(r []float64, first, mean float64) float64 {
-	sum := 0.0
-	for _, v := range r {
-		e := v - first - mean
-		sum += e * e
-	}
+	sum := sumSquares(r, first, mean)
 	if 0x1p-900 < sum && sum < 0x1p900 {
 		return math.Sqrt(sum)
 	}

@@ -2,7 +2,8 @@ package rloo
 
 import (
 	"fmt"
-	"math"
+
+	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
 // WhitenTokens stores (v − mean v)/(std v + ε) in dst, with mean and standard deviation over
@@ -26,17 +27,20 @@ func WhitenTokens(dst, v []float64, l Layout, s Std) error {
 	packed := work.value[:0]
 	for i := range replies {
 		lo, hi := l.reply(i)
+		if l.Mask == nil {
+			packed = append(packed, v[lo:hi]...)
+			continue
+		}
 		for p := lo; p < hi; p++ {
-			if !l.counts(p) {
-				continue
+			if l.Mask[p] {
+				packed = append(packed, v[p])
 			}
-			if !(math.Abs(v[p]) <= math.MaxFloat64) {
-				return fmt.Errorf("rloo: token[%d] = %v, must be finite", p, v[p])
-			}
-			packed = append(packed, v[p])
 		}
 	}
 	work.value = packed
+	if _, _, finite := elem.Extent(packed); !finite {
+		return badNumber(v, l, replies)
+	}
 	if err := summable("token", packed); err != nil {
 		return err
 	}
@@ -44,10 +48,27 @@ func WhitenTokens(dst, v []float64, l Layout, s Std) error {
 	clear(dst)
 	for i := range replies {
 		lo, hi := l.reply(i)
+		if l.Mask == nil {
+			packed = packed[copy(dst[lo:hi], packed):]
+			continue
+		}
 		for p := lo; p < hi; p++ {
-			if l.counts(p) {
+			if l.Mask[p] {
 				dst[p] = packed[0]
 				packed = packed[1:]
+			}
+		}
+	}
+	return nil
+}
+
+// badNumber is the error of the first token that counts and is not finite.
+func badNumber(v []float64, l Layout, replies int) error {
+	for i := range replies {
+		lo, hi := l.reply(i)
+		for p := lo; p < hi; p++ {
+			if l.counts(p) && !isFinite(v[p]) {
+				return fmt.Errorf("rloo: token[%d] = %v, must be finite", p, v[p])
 			}
 		}
 	}

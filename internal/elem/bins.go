@@ -58,7 +58,7 @@ func (b *Bins) Weigh(entry []int, w, x []float64) {
 	entry, w = entry[:len(x)], w[:len(x)]
 	i := 0
 	if b.plain {
-		i = weigh(entry, w, x, &b.grid)
+		i = weighBins(entry, w, x, &b.grid)
 	}
 	b.Place(entry[i:], w[i:], x[i:])
 	Exp(w[i:], w[i:], 1, 0)

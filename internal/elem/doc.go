@@ -1,6 +1,16 @@
-// Package elem evaluates elementary functions over slices of float64, the exponential and the
-// logistic link of pairwise losses, and products of matrices, as log-linear policies and language models
-// need them. It uses vector instructions where the processor has them, and gives the same bits everywhere.
+// Package elem holds the loops over slices of float64 that everything else waits for: elementary functions,
+// the logistic link of pairwise losses, products of matrices as log-linear policies and language models need them, the
+// passes of losses over blocks of pairs, and what statistics of importance weights add up. It uses vector
+// instructions where the processor has them, and gives the same bits everywhere.
+//
+//	exp.go log.go excess.go           eˣ, log x, eˣ − 1 − x
+//	logistic.go logratios.go          the link of a margin, and from log-probabilities to derivatives at once
+//	softmax.go sum.go                 log-sum-exp, softmax, largest element, sum
+//	dense.go matrix.go                products of features and parameters, of matrices of float32
+//	passes.go shift.go                differences, products and counts over blocks
+//	sub.go powers.go groups.go        log-ratios with their range, sums of powers of weights, of groups
+//	bins.go scatter.go                bins of a histogram, and their sums
+//	above.go logproducts.go           the tail of weights, and the likelihood of its fit
 //
 // # The logistic link
 //

@@ -111,10 +111,10 @@ func subPowersAVX2(dst *float64, x *float64, y *float64, n int, a float64, b flo
 //go:noescape
 func placeAVX2(entry *int, over *float64, x *float64, n int, grid *float64) int
 
-// weighAVX2 is Weigh for whole turns of eight elements.
+// weighBinsAVX2 is Bins.Weigh for whole turns of eight elements.
 //
 //go:noescape
-func weighAVX2(entry *int, w *float64, x *float64, n int, grid *float64) int
+func weighBinsAVX2(entry *int, w *float64, x *float64, n int, grid *float64) int
 
 // groups1AVX2 is Groups for groups of 1 and whole turns of eight elements.
 //
@@ -135,6 +135,42 @@ func groups4AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
 //
 //go:noescape
 func groups8AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// differencesAVX2 is Differences for whole turns of eight elements.
+//
+//go:noescape
+func differencesAVX2(dst *float64, x *float64, y *float64, n int) (done int, infinite int)
+
+// affineAVX2 is Affine for whole turns of eight elements.
+//
+//go:noescape
+func affineAVX2(dst *float64, x *float64, n int, a float64, b float64) int
+
+// scaledProductsAVX2 is Products for whole turns of eight elements.
+//
+//go:noescape
+func scaledProductsAVX2(dst *float64, x *float64, d *float64, n int, a float64) (done int, unordered int)
+
+// weighAVX2 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX2(x *float64, w *float64, n int) int
+
+// tallyAVX2 is Tally for whole turns of eight elements.
+//
+//go:noescape
+func tallyAVX2(d *float64, x *float64, y *float64, n int) (done int, positive int, zero int, flat int)
+
+// extentAVX2 returns the least and the largest of n elements, a positive multiple of 8;
+// infinite is not 0 if one of them is not finite, and the others are then unspecified.
+//
+//go:noescape
+func extentAVX2(x *float64, n int) (least float64, most float64, infinite int)
+
+// excessAVX2 is Excess for whole turns of eight elements.
+//
+//go:noescape
+func excessAVX2(dst *float64, x *float64, e *float64, n int) int
 
 // dots stores the products of four rows, stride elements apart, with theta; n is a multiple of 8.
 //
@@ -243,10 +279,10 @@ func subPowersAVX512(dst *float64, x *float64, y *float64, n int, a float64, b f
 //go:noescape
 func placeAVX512(entry *int, over *float64, x *float64, n int, grid *float64) int
 
-// weighAVX512 is Weigh for whole turns of eight elements.
+// weighBinsAVX512 is Bins.Weigh for whole turns of eight elements.
 //
 //go:noescape
-func weighAVX512(entry *int, w *float64, x *float64, n int, grid *float64) int
+func weighBinsAVX512(entry *int, w *float64, x *float64, n int, grid *float64) int
 
 // groups1AVX512 is Groups for groups of 1 and whole turns of eight elements.
 //
@@ -267,6 +303,42 @@ func groups4AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
 //
 //go:noescape
 func groups8AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// differencesAVX512 is Differences for whole turns of eight elements.
+//
+//go:noescape
+func differencesAVX512(dst *float64, x *float64, y *float64, n int) (done int, infinite int)
+
+// affineAVX512 is Affine for whole turns of eight elements.
+//
+//go:noescape
+func affineAVX512(dst *float64, x *float64, n int, a float64, b float64) int
+
+// scaledProductsAVX512 is Products for whole turns of eight elements.
+//
+//go:noescape
+func scaledProductsAVX512(dst *float64, x *float64, d *float64, n int, a float64) (done int, unordered int)
+
+// weighAVX512 is Weigh for whole turns of eight elements.
+//
+//go:noescape
+func weighAVX512(x *float64, w *float64, n int) int
+
+// tallyAVX512 is Tally for whole turns of eight elements.
+//
+//go:noescape
+func tallyAVX512(d *float64, x *float64, y *float64, n int) (done int, positive int, zero int, flat int)
+
+// extentAVX512 returns the least and the largest of n elements, a positive multiple of 8;
+// infinite is not 0 if one of them is not finite, and the others are then unspecified.
+//
+//go:noescape
+func extentAVX512(x *float64, n int) (least float64, most float64, infinite int)
+
+// excessAVX512 is Excess for whole turns of eight elements.
+//
+//go:noescape
+func excessAVX512(dst *float64, x *float64, e *float64, n int) int
 
 // scatterAVX2 is Scatter for whole turns of four elements.
 //

@@ -324,6 +324,146 @@ DATA const_halfExponent<>+48(SB)/8, $(0.0000000000000000000000000000000000000000
 DATA const_halfExponent<>+56(SB)/8, $(0.00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000505)
 GLOBL const_halfExponent<>(SB), RODATA|NOPTR, $64
 
+DATA const_excess0<>+0(SB)/8, $(0.5)
+DATA const_excess0<>+8(SB)/8, $(0.5)
+DATA const_excess0<>+16(SB)/8, $(0.5)
+DATA const_excess0<>+24(SB)/8, $(0.5)
+DATA const_excess0<>+32(SB)/8, $(0.5)
+DATA const_excess0<>+40(SB)/8, $(0.5)
+DATA const_excess0<>+48(SB)/8, $(0.5)
+DATA const_excess0<>+56(SB)/8, $(0.5)
+GLOBL const_excess0<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess1<>+0(SB)/8, $(0.16666666666666666)
+DATA const_excess1<>+8(SB)/8, $(0.16666666666666666)
+DATA const_excess1<>+16(SB)/8, $(0.16666666666666666)
+DATA const_excess1<>+24(SB)/8, $(0.16666666666666666)
+DATA const_excess1<>+32(SB)/8, $(0.16666666666666666)
+DATA const_excess1<>+40(SB)/8, $(0.16666666666666666)
+DATA const_excess1<>+48(SB)/8, $(0.16666666666666666)
+DATA const_excess1<>+56(SB)/8, $(0.16666666666666666)
+GLOBL const_excess1<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess2<>+0(SB)/8, $(0.041666666666666664)
+DATA const_excess2<>+8(SB)/8, $(0.041666666666666664)
+DATA const_excess2<>+16(SB)/8, $(0.041666666666666664)
+DATA const_excess2<>+24(SB)/8, $(0.041666666666666664)
+DATA const_excess2<>+32(SB)/8, $(0.041666666666666664)
+DATA const_excess2<>+40(SB)/8, $(0.041666666666666664)
+DATA const_excess2<>+48(SB)/8, $(0.041666666666666664)
+DATA const_excess2<>+56(SB)/8, $(0.041666666666666664)
+GLOBL const_excess2<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess3<>+0(SB)/8, $(0.008333333333333333)
+DATA const_excess3<>+8(SB)/8, $(0.008333333333333333)
+DATA const_excess3<>+16(SB)/8, $(0.008333333333333333)
+DATA const_excess3<>+24(SB)/8, $(0.008333333333333333)
+DATA const_excess3<>+32(SB)/8, $(0.008333333333333333)
+DATA const_excess3<>+40(SB)/8, $(0.008333333333333333)
+DATA const_excess3<>+48(SB)/8, $(0.008333333333333333)
+DATA const_excess3<>+56(SB)/8, $(0.008333333333333333)
+GLOBL const_excess3<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess4<>+0(SB)/8, $(0.001388888888888889)
+DATA const_excess4<>+8(SB)/8, $(0.001388888888888889)
+DATA const_excess4<>+16(SB)/8, $(0.001388888888888889)
+DATA const_excess4<>+24(SB)/8, $(0.001388888888888889)
+DATA const_excess4<>+32(SB)/8, $(0.001388888888888889)
+DATA const_excess4<>+40(SB)/8, $(0.001388888888888889)
+DATA const_excess4<>+48(SB)/8, $(0.001388888888888889)
+DATA const_excess4<>+56(SB)/8, $(0.001388888888888889)
+GLOBL const_excess4<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess5<>+0(SB)/8, $(0.0001984126984126984)
+DATA const_excess5<>+8(SB)/8, $(0.0001984126984126984)
+DATA const_excess5<>+16(SB)/8, $(0.0001984126984126984)
+DATA const_excess5<>+24(SB)/8, $(0.0001984126984126984)
+DATA const_excess5<>+32(SB)/8, $(0.0001984126984126984)
+DATA const_excess5<>+40(SB)/8, $(0.0001984126984126984)
+DATA const_excess5<>+48(SB)/8, $(0.0001984126984126984)
+DATA const_excess5<>+56(SB)/8, $(0.0001984126984126984)
+GLOBL const_excess5<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess6<>+0(SB)/8, $(0.0000248015873015873)
+DATA const_excess6<>+8(SB)/8, $(0.0000248015873015873)
+DATA const_excess6<>+16(SB)/8, $(0.0000248015873015873)
+DATA const_excess6<>+24(SB)/8, $(0.0000248015873015873)
+DATA const_excess6<>+32(SB)/8, $(0.0000248015873015873)
+DATA const_excess6<>+40(SB)/8, $(0.0000248015873015873)
+DATA const_excess6<>+48(SB)/8, $(0.0000248015873015873)
+DATA const_excess6<>+56(SB)/8, $(0.0000248015873015873)
+GLOBL const_excess6<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess7<>+0(SB)/8, $(0.0000027557319223985893)
+DATA const_excess7<>+8(SB)/8, $(0.0000027557319223985893)
+DATA const_excess7<>+16(SB)/8, $(0.0000027557319223985893)
+DATA const_excess7<>+24(SB)/8, $(0.0000027557319223985893)
+DATA const_excess7<>+32(SB)/8, $(0.0000027557319223985893)
+DATA const_excess7<>+40(SB)/8, $(0.0000027557319223985893)
+DATA const_excess7<>+48(SB)/8, $(0.0000027557319223985893)
+DATA const_excess7<>+56(SB)/8, $(0.0000027557319223985893)
+GLOBL const_excess7<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess8<>+0(SB)/8, $(0.0000002755731922398589)
+DATA const_excess8<>+8(SB)/8, $(0.0000002755731922398589)
+DATA const_excess8<>+16(SB)/8, $(0.0000002755731922398589)
+DATA const_excess8<>+24(SB)/8, $(0.0000002755731922398589)
+DATA const_excess8<>+32(SB)/8, $(0.0000002755731922398589)
+DATA const_excess8<>+40(SB)/8, $(0.0000002755731922398589)
+DATA const_excess8<>+48(SB)/8, $(0.0000002755731922398589)
+DATA const_excess8<>+56(SB)/8, $(0.0000002755731922398589)
+GLOBL const_excess8<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess9<>+0(SB)/8, $(0.00000002505210838544172)
+DATA const_excess9<>+8(SB)/8, $(0.00000002505210838544172)
+DATA const_excess9<>+16(SB)/8, $(0.00000002505210838544172)
+DATA const_excess9<>+24(SB)/8, $(0.00000002505210838544172)
+DATA const_excess9<>+32(SB)/8, $(0.00000002505210838544172)
+DATA const_excess9<>+40(SB)/8, $(0.00000002505210838544172)
+DATA const_excess9<>+48(SB)/8, $(0.00000002505210838544172)
+DATA const_excess9<>+56(SB)/8, $(0.00000002505210838544172)
+GLOBL const_excess9<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess10<>+0(SB)/8, $(0.00000000208767569878681)
+DATA const_excess10<>+8(SB)/8, $(0.00000000208767569878681)
+DATA const_excess10<>+16(SB)/8, $(0.00000000208767569878681)
+DATA const_excess10<>+24(SB)/8, $(0.00000000208767569878681)
+DATA const_excess10<>+32(SB)/8, $(0.00000000208767569878681)
+DATA const_excess10<>+40(SB)/8, $(0.00000000208767569878681)
+DATA const_excess10<>+48(SB)/8, $(0.00000000208767569878681)
+DATA const_excess10<>+56(SB)/8, $(0.00000000208767569878681)
+GLOBL const_excess10<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess11<>+0(SB)/8, $(0.00000000016059043836821613)
+DATA const_excess11<>+8(SB)/8, $(0.00000000016059043836821613)
+DATA const_excess11<>+16(SB)/8, $(0.00000000016059043836821613)
+DATA const_excess11<>+24(SB)/8, $(0.00000000016059043836821613)
+DATA const_excess11<>+32(SB)/8, $(0.00000000016059043836821613)
+DATA const_excess11<>+40(SB)/8, $(0.00000000016059043836821613)
+DATA const_excess11<>+48(SB)/8, $(0.00000000016059043836821613)
+DATA const_excess11<>+56(SB)/8, $(0.00000000016059043836821613)
+GLOBL const_excess11<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess12<>+0(SB)/8, $(0.000000000011470745597729725)
+DATA const_excess12<>+8(SB)/8, $(0.000000000011470745597729725)
+DATA const_excess12<>+16(SB)/8, $(0.000000000011470745597729725)
+DATA const_excess12<>+24(SB)/8, $(0.000000000011470745597729725)
+DATA const_excess12<>+32(SB)/8, $(0.000000000011470745597729725)
+DATA const_excess12<>+40(SB)/8, $(0.000000000011470745597729725)
+DATA const_excess12<>+48(SB)/8, $(0.000000000011470745597729725)
+DATA const_excess12<>+56(SB)/8, $(0.000000000011470745597729725)
+GLOBL const_excess12<>(SB), RODATA|NOPTR, $64
+
+DATA const_excess13<>+0(SB)/8, $(0.0000000000007647163731819816)
+DATA const_excess13<>+8(SB)/8, $(0.0000000000007647163731819816)
+DATA const_excess13<>+16(SB)/8, $(0.0000000000007647163731819816)
+DATA const_excess13<>+24(SB)/8, $(0.0000000000007647163731819816)
+DATA const_excess13<>+32(SB)/8, $(0.0000000000007647163731819816)
+DATA const_excess13<>+40(SB)/8, $(0.0000000000007647163731819816)
+DATA const_excess13<>+48(SB)/8, $(0.0000000000007647163731819816)
+DATA const_excess13<>+56(SB)/8, $(0.0000000000007647163731819816)
+GLOBL const_excess13<>(SB), RODATA|NOPTR, $64
+
 DATA table_root<>+0(SB)/8, $0x3ff0000000000000
 DATA table_root<>+8(SB)/8, $0x3fefb5586cf9890f
 DATA table_root<>+16(SB)/8, $0x3fef72b83c7d517b
@@ -2101,9 +2241,9 @@ after8:
 	MOVQ DI, ret+40(FP)
 	RET
 
-// func weighAVX2(entry *int, w *float64, x *float64, n int, grid *float64) int
+// func weighBinsAVX2(entry *int, w *float64, x *float64, n int, grid *float64) int
 // Requires: AVX, AVX2, FMA3
-TEXT ·weighAVX2(SB), NOSPLIT, $0-48
+TEXT ·weighBinsAVX2(SB), NOSPLIT, $0-48
 	MOVQ entry+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ x+16(FP), DX
@@ -2406,6 +2546,577 @@ after8:
 	VMOVUPD Y4, 96(CX)
 	VZEROUPPER
 	MOVQ    BX, ret+32(FP)
+	RET
+
+// func differencesAVX2(dst *float64, x *float64, y *float64, n int) (done int, infinite int)
+// Requires: AVX
+TEXT ·differencesAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ y+16(FP), DX
+	XORQ BX, BX
+	MOVQ n+24(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	CMPQ DI, SI
+	JGT  after16
+
+turn16:
+	VMOVUPD   (CX)(DI*8), Y0
+	VMOVUPD   32(CX)(DI*8), Y1
+	VMOVUPD   64(CX)(DI*8), Y2
+	VMOVUPD   96(CX)(DI*8), Y3
+	VSUBPD    (DX)(DI*8), Y0, Y0
+	VSUBPD    32(DX)(DI*8), Y1, Y1
+	VSUBPD    64(DX)(DI*8), Y2, Y2
+	VSUBPD    96(DX)(DI*8), Y3, Y3
+	VORPD     const_sign<>+0(SB), Y0, Y4
+	VORPD     const_sign<>+0(SB), Y1, Y5
+	VORPD     const_sign<>+0(SB), Y2, Y6
+	VORPD     const_sign<>+0(SB), Y3, Y7
+	VXORPD    const_sign<>+0(SB), Y4, Y4
+	VXORPD    const_sign<>+0(SB), Y5, Y5
+	VXORPD    const_sign<>+0(SB), Y6, Y6
+	VXORPD    const_sign<>+0(SB), Y7, Y7
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y4, Y4
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y5, Y5
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y6, Y6
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y7, Y7
+	VMOVMSKPD Y4, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y5, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y6, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y7, R8
+	ORQ       R8, BX
+	VMOVUPD   Y0, (AX)(DI*8)
+	VMOVUPD   Y1, 32(AX)(DI*8)
+	VMOVUPD   Y2, 64(AX)(DI*8)
+	VMOVUPD   Y3, 96(AX)(DI*8)
+	ADDQ      $0x10, DI
+	CMPQ      DI, SI
+	JLE       turn16
+
+after16:
+	ADDQ $0x10, SI
+	SUBQ $0x08, SI
+	CMPQ DI, SI
+	JGT  after8
+
+turn8:
+	VMOVUPD   (CX)(DI*8), Y0
+	VMOVUPD   32(CX)(DI*8), Y1
+	VSUBPD    (DX)(DI*8), Y0, Y0
+	VSUBPD    32(DX)(DI*8), Y1, Y1
+	VORPD     const_sign<>+0(SB), Y0, Y2
+	VORPD     const_sign<>+0(SB), Y1, Y3
+	VXORPD    const_sign<>+0(SB), Y2, Y2
+	VXORPD    const_sign<>+0(SB), Y3, Y3
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y2, Y2
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y3, Y3
+	VMOVMSKPD Y2, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y3, R8
+	ORQ       R8, BX
+	VMOVUPD   Y0, (AX)(DI*8)
+	VMOVUPD   Y1, 32(AX)(DI*8)
+	ADDQ      $0x08, DI
+	CMPQ      DI, SI
+	JLE       turn8
+
+after8:
+	ADDQ $0x08, SI
+	MOVQ BX, infinite+40(FP)
+	VZEROUPPER
+	MOVQ DI, done+32(FP)
+	RET
+
+// func affineAVX2(dst *float64, x *float64, n int, a float64, b float64) int
+// Requires: AVX
+TEXT ·affineAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSD a+24(FP), Y0
+	VBROADCASTSD b+32(FP), Y1
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	CMPQ         BX, DX
+	JGT          after16
+
+turn16:
+	VMULPD  (CX)(BX*8), Y0, Y2
+	VMULPD  32(CX)(BX*8), Y0, Y3
+	VMULPD  64(CX)(BX*8), Y0, Y4
+	VMULPD  96(CX)(BX*8), Y0, Y5
+	VSUBPD  Y1, Y2, Y2
+	VSUBPD  Y1, Y3, Y3
+	VSUBPD  Y1, Y4, Y4
+	VSUBPD  Y1, Y5, Y5
+	VMOVUPD Y2, (AX)(BX*8)
+	VMOVUPD Y3, 32(AX)(BX*8)
+	VMOVUPD Y4, 64(AX)(BX*8)
+	VMOVUPD Y5, 96(AX)(BX*8)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMULPD  (CX)(BX*8), Y0, Y2
+	VMULPD  32(CX)(BX*8), Y0, Y3
+	VSUBPD  Y1, Y2, Y2
+	VSUBPD  Y1, Y3, Y3
+	VMOVUPD Y2, (AX)(BX*8)
+	VMOVUPD Y3, 32(AX)(BX*8)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ $0x08, DX
+	VZEROUPPER
+	MOVQ BX, ret+40(FP)
+	RET
+
+// func scaledProductsAVX2(dst *float64, x *float64, d *float64, n int, a float64) (done int, unordered int)
+// Requires: AVX
+TEXT ·scaledProductsAVX2(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         d+16(FP), DX
+	VBROADCASTSD a+32(FP), Y0
+	XORQ         BX, BX
+	MOVQ         n+24(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	CMPQ         DI, SI
+	JGT          after16
+
+turn16:
+	VMULPD    (DX)(DI*8), Y0, Y1
+	VMULPD    32(DX)(DI*8), Y0, Y2
+	VMULPD    64(DX)(DI*8), Y0, Y3
+	VMULPD    96(DX)(DI*8), Y0, Y4
+	VMULPD    (CX)(DI*8), Y1, Y1
+	VMULPD    32(CX)(DI*8), Y2, Y2
+	VMULPD    64(CX)(DI*8), Y3, Y3
+	VMULPD    96(CX)(DI*8), Y4, Y4
+	VCMPPD    $0x03, Y1, Y1, Y5
+	VCMPPD    $0x03, Y2, Y2, Y6
+	VCMPPD    $0x03, Y3, Y3, Y7
+	VCMPPD    $0x03, Y4, Y4, Y8
+	VMOVMSKPD Y5, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y6, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y7, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y8, R8
+	ORQ       R8, BX
+	VMOVUPD   Y1, (AX)(DI*8)
+	VMOVUPD   Y2, 32(AX)(DI*8)
+	VMOVUPD   Y3, 64(AX)(DI*8)
+	VMOVUPD   Y4, 96(AX)(DI*8)
+	ADDQ      $0x10, DI
+	CMPQ      DI, SI
+	JLE       turn16
+
+after16:
+	ADDQ $0x10, SI
+	SUBQ $0x08, SI
+	CMPQ DI, SI
+	JGT  after8
+
+turn8:
+	VMULPD    (DX)(DI*8), Y0, Y1
+	VMULPD    32(DX)(DI*8), Y0, Y2
+	VMULPD    (CX)(DI*8), Y1, Y1
+	VMULPD    32(CX)(DI*8), Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y3
+	VCMPPD    $0x03, Y2, Y2, Y4
+	VMOVMSKPD Y3, R8
+	ORQ       R8, BX
+	VMOVMSKPD Y4, R8
+	ORQ       R8, BX
+	VMOVUPD   Y1, (AX)(DI*8)
+	VMOVUPD   Y2, 32(AX)(DI*8)
+	ADDQ      $0x08, DI
+	CMPQ      DI, SI
+	JLE       turn8
+
+after8:
+	ADDQ $0x08, SI
+	MOVQ BX, unordered+48(FP)
+	VZEROUPPER
+	MOVQ DI, done+40(FP)
+	RET
+
+// func weighAVX2(x *float64, w *float64, n int) int
+// Requires: AVX
+TEXT ·weighAVX2(SB), NOSPLIT, $0-32
+	MOVQ    x+0(FP), AX
+	MOVQ    w+8(FP), CX
+	VMOVUPD const_zero<>+0(SB), Y0
+	MOVQ    n+16(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x10, DX
+	CMPQ    BX, DX
+	JGT     after16
+
+turn16:
+	VMOVUPD   (CX)(BX*8), Y1
+	VMOVUPD   32(CX)(BX*8), Y2
+	VMOVUPD   64(CX)(BX*8), Y3
+	VMOVUPD   96(CX)(BX*8), Y4
+	VMULPD    (AX)(BX*8), Y1, Y5
+	VMULPD    32(AX)(BX*8), Y2, Y6
+	VMULPD    64(AX)(BX*8), Y3, Y7
+	VMULPD    96(AX)(BX*8), Y4, Y8
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y3, Y3
+	VCMPPD    $0x00, Y0, Y4, Y4
+	VBLENDVPD Y1, Y0, Y5, Y1
+	VBLENDVPD Y2, Y0, Y6, Y2
+	VBLENDVPD Y3, Y0, Y7, Y3
+	VBLENDVPD Y4, Y0, Y8, Y4
+	VMOVUPD   Y1, (AX)(BX*8)
+	VMOVUPD   Y2, 32(AX)(BX*8)
+	VMOVUPD   Y3, 64(AX)(BX*8)
+	VMOVUPD   Y4, 96(AX)(BX*8)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD   (CX)(BX*8), Y1
+	VMOVUPD   32(CX)(BX*8), Y2
+	VMULPD    (AX)(BX*8), Y1, Y3
+	VMULPD    32(AX)(BX*8), Y2, Y4
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
+	VBLENDVPD Y1, Y0, Y3, Y1
+	VBLENDVPD Y2, Y0, Y4, Y2
+	VMOVUPD   Y1, (AX)(BX*8)
+	VMOVUPD   Y2, 32(AX)(BX*8)
+	ADDQ      $0x08, BX
+	CMPQ      BX, DX
+	JLE       turn8
+
+after8:
+	ADDQ $0x08, DX
+	VZEROUPPER
+	MOVQ BX, ret+24(FP)
+	RET
+
+// func tallyAVX2(d *float64, x *float64, y *float64, n int) (done int, positive int, zero int, flat int)
+// Requires: AVX, POPCNT
+TEXT ·tallyAVX2(SB), NOSPLIT, $0-64
+	MOVQ    d+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	XORQ    DI, DI
+	VMOVUPD const_zero<>+0(SB), Y0
+	MOVQ    n+24(FP), R8
+	XORQ    R9, R9
+	SUBQ    $0x10, R8
+	CMPQ    R9, R8
+	JGT     after16
+
+turn16:
+	VMOVUPD   (AX)(R9*8), Y1
+	VMOVUPD   32(AX)(R9*8), Y2
+	VMOVUPD   64(AX)(R9*8), Y3
+	VMOVUPD   96(AX)(R9*8), Y4
+	VCMPPD    $0x1e, Y0, Y1, Y5
+	VCMPPD    $0x1e, Y0, Y2, Y6
+	VCMPPD    $0x1e, Y0, Y3, Y7
+	VCMPPD    $0x1e, Y0, Y4, Y8
+	VMOVMSKPD Y5, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, BX
+	VMOVMSKPD Y6, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, BX
+	VMOVMSKPD Y7, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, BX
+	VMOVMSKPD Y8, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, BX
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y3, Y3
+	VCMPPD    $0x00, Y0, Y4, Y4
+	VMOVMSKPD Y1, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, SI
+	VMOVMSKPD Y2, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, SI
+	VMOVMSKPD Y3, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, SI
+	VMOVMSKPD Y4, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, SI
+	VMOVUPD   (CX)(R9*8), Y1
+	VMOVUPD   32(CX)(R9*8), Y2
+	VMOVUPD   64(CX)(R9*8), Y3
+	VMOVUPD   96(CX)(R9*8), Y4
+	VORPD     (DX)(R9*8), Y1, Y1
+	VORPD     32(DX)(R9*8), Y2, Y2
+	VORPD     64(DX)(R9*8), Y3, Y3
+	VORPD     96(DX)(R9*8), Y4, Y4
+	VORPD     const_sign<>+0(SB), Y1, Y1
+	VORPD     const_sign<>+0(SB), Y2, Y2
+	VORPD     const_sign<>+0(SB), Y3, Y3
+	VORPD     const_sign<>+0(SB), Y4, Y4
+	VXORPD    const_sign<>+0(SB), Y1, Y1
+	VXORPD    const_sign<>+0(SB), Y2, Y2
+	VXORPD    const_sign<>+0(SB), Y3, Y3
+	VXORPD    const_sign<>+0(SB), Y4, Y4
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y3, Y3
+	VCMPPD    $0x00, Y0, Y4, Y4
+	VMOVMSKPD Y1, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPD Y2, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPD Y3, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPD Y4, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, DI
+	ADDQ      $0x10, R9
+	CMPQ      R9, R8
+	JLE       turn16
+
+after16:
+	ADDQ $0x10, R8
+	SUBQ $0x08, R8
+	CMPQ R9, R8
+	JGT  after8
+
+turn8:
+	VMOVUPD   (AX)(R9*8), Y1
+	VMOVUPD   32(AX)(R9*8), Y2
+	VCMPPD    $0x1e, Y0, Y1, Y3
+	VCMPPD    $0x1e, Y0, Y2, Y4
+	VMOVMSKPD Y3, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, BX
+	VMOVMSKPD Y4, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, BX
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
+	VMOVMSKPD Y1, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, SI
+	VMOVMSKPD Y2, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, SI
+	VMOVUPD   (CX)(R9*8), Y1
+	VMOVUPD   32(CX)(R9*8), Y2
+	VORPD     (DX)(R9*8), Y1, Y1
+	VORPD     32(DX)(R9*8), Y2, Y2
+	VORPD     const_sign<>+0(SB), Y1, Y1
+	VORPD     const_sign<>+0(SB), Y2, Y2
+	VXORPD    const_sign<>+0(SB), Y1, Y1
+	VXORPD    const_sign<>+0(SB), Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
+	VMOVMSKPD Y1, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPD Y2, R10
+	POPCNTQ   R10, R10
+	ADDQ      R10, DI
+	ADDQ      $0x08, R9
+	CMPQ      R9, R8
+	JLE       turn8
+
+after8:
+	ADDQ $0x08, R8
+	MOVQ BX, positive+40(FP)
+	MOVQ SI, zero+48(FP)
+	MOVQ DI, flat+56(FP)
+	VZEROUPPER
+	MOVQ R9, done+32(FP)
+	RET
+
+// func extentAVX2(x *float64, n int) (least float64, most float64, infinite int)
+// Requires: AVX, SSE2
+TEXT ·extentAVX2(SB), NOSPLIT, $0-40
+	MOVQ    x+0(FP), AX
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD (AX), Y2
+	VMOVUPD 32(AX), Y3
+	XORQ    CX, CX
+	MOVQ    n+8(FP), DX
+	XORQ    BX, BX
+
+columns:
+	CMPQ      BX, DX
+	JGE       done
+	VMOVUPD   (AX)(BX*8), Y4
+	VMOVUPD   32(AX)(BX*8), Y5
+	VORPD     const_sign<>+0(SB), Y4, Y6
+	VORPD     const_sign<>+0(SB), Y5, Y7
+	VXORPD    const_sign<>+0(SB), Y6, Y6
+	VXORPD    const_sign<>+0(SB), Y7, Y7
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y6, Y6
+	VCMPPD    $0x16, const_maxFloat<>+0(SB), Y7, Y7
+	VMOVMSKPD Y6, SI
+	ORQ       SI, CX
+	VMOVMSKPD Y7, SI
+	ORQ       SI, CX
+	VMINPD    Y4, Y0, Y0
+	VMAXPD    Y4, Y2, Y2
+	VMINPD    Y5, Y1, Y1
+	VMAXPD    Y5, Y3, Y3
+	ADDQ      $0x08, BX
+	JMP       columns
+
+done:
+	VMINPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMINPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VMINPD       X0, X1, X1
+	MOVSD        X1, least+16(FP)
+	VMAXPD       Y3, Y2, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VMAXPD       X0, X1, X1
+	MOVSD        X1, most+24(FP)
+	VZEROUPPER
+	MOVQ         CX, infinite+32(FP)
+	RET
+
+// func excessAVX2(dst *float64, x *float64, e *float64, n int) int
+// Requires: AVX
+TEXT ·excessAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ e+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	CMPQ SI, BX
+	JGT  after8
+
+turn8:
+	VMOVUPD   (CX)(SI*8), Y0
+	VMOVUPD   32(CX)(SI*8), Y1
+	VMOVUPD   (DX)(SI*8), Y2
+	VMOVUPD   32(DX)(SI*8), Y3
+	VMULPD    Y0, Y0, Y4
+	VMULPD    Y1, Y1, Y5
+	VMULPD    Y4, Y4, Y6
+	VMULPD    Y5, Y5, Y7
+	VMULPD    const_excess13<>+0(SB), Y0, Y8
+	VMULPD    const_excess13<>+0(SB), Y1, Y9
+	VADDPD    const_excess12<>+0(SB), Y8, Y8
+	VADDPD    const_excess12<>+0(SB), Y9, Y9
+	VMULPD    const_excess9<>+0(SB), Y0, Y10
+	VMULPD    const_excess9<>+0(SB), Y1, Y11
+	VADDPD    const_excess8<>+0(SB), Y10, Y10
+	VADDPD    const_excess8<>+0(SB), Y11, Y11
+	VMULPD    const_excess11<>+0(SB), Y0, Y12
+	VMULPD    const_excess11<>+0(SB), Y1, Y13
+	VADDPD    const_excess10<>+0(SB), Y12, Y12
+	VADDPD    const_excess10<>+0(SB), Y13, Y13
+	VMULPD    Y6, Y8, Y8
+	VMULPD    Y7, Y9, Y9
+	VMULPD    Y4, Y12, Y12
+	VMULPD    Y5, Y13, Y13
+	VADDPD    Y10, Y12, Y10
+	VADDPD    Y11, Y13, Y11
+	VADDPD    Y10, Y8, Y8
+	VADDPD    Y11, Y9, Y9
+	VMULPD    const_excess5<>+0(SB), Y0, Y10
+	VMULPD    const_excess5<>+0(SB), Y1, Y11
+	VADDPD    const_excess4<>+0(SB), Y10, Y10
+	VADDPD    const_excess4<>+0(SB), Y11, Y11
+	VMULPD    const_excess7<>+0(SB), Y0, Y12
+	VMULPD    const_excess7<>+0(SB), Y1, Y13
+	VADDPD    const_excess6<>+0(SB), Y12, Y12
+	VADDPD    const_excess6<>+0(SB), Y13, Y13
+	VMULPD    Y6, Y8, Y8
+	VMULPD    Y7, Y9, Y9
+	VMULPD    Y4, Y12, Y12
+	VMULPD    Y5, Y13, Y13
+	VADDPD    Y10, Y12, Y10
+	VADDPD    Y11, Y13, Y11
+	VADDPD    Y10, Y8, Y8
+	VADDPD    Y11, Y9, Y9
+	VMULPD    const_excess1<>+0(SB), Y0, Y10
+	VMULPD    const_excess1<>+0(SB), Y1, Y11
+	VADDPD    const_excess0<>+0(SB), Y10, Y10
+	VADDPD    const_excess0<>+0(SB), Y11, Y11
+	VMULPD    const_excess3<>+0(SB), Y0, Y12
+	VMULPD    const_excess3<>+0(SB), Y1, Y13
+	VADDPD    const_excess2<>+0(SB), Y12, Y12
+	VADDPD    const_excess2<>+0(SB), Y13, Y13
+	VMULPD    Y6, Y8, Y6
+	VMULPD    Y7, Y9, Y7
+	VMULPD    Y4, Y12, Y8
+	VMULPD    Y5, Y13, Y9
+	VADDPD    Y10, Y8, Y8
+	VADDPD    Y11, Y9, Y9
+	VADDPD    Y8, Y6, Y6
+	VADDPD    Y9, Y7, Y7
+	VMULPD    Y4, Y6, Y4
+	VMULPD    Y5, Y7, Y5
+	VSUBPD    const_one<>+0(SB), Y2, Y6
+	VSUBPD    const_one<>+0(SB), Y3, Y7
+	VSUBPD    Y0, Y6, Y6
+	VSUBPD    Y1, Y7, Y7
+	VCMPPD    $0x1e, const_maxFloat<>+0(SB), Y2, Y8
+	VCMPPD    $0x1e, const_maxFloat<>+0(SB), Y3, Y9
+	VBLENDVPD Y8, Y2, Y6, Y2
+	VBLENDVPD Y9, Y3, Y7, Y3
+	VORPD     const_sign<>+0(SB), Y0, Y0
+	VORPD     const_sign<>+0(SB), Y1, Y1
+	VXORPD    const_sign<>+0(SB), Y0, Y0
+	VXORPD    const_sign<>+0(SB), Y1, Y1
+	VCMPPD    $0x16, const_half<>+0(SB), Y0, Y0
+	VCMPPD    $0x16, const_half<>+0(SB), Y1, Y1
+	VBLENDVPD Y0, Y2, Y4, Y0
+	VBLENDVPD Y1, Y3, Y5, Y1
+	VMOVUPD   Y0, (AX)(SI*8)
+	VMOVUPD   Y1, 32(AX)(SI*8)
+	ADDQ      $0x08, SI
+	CMPQ      SI, BX
+	JLE       turn8
+
+after8:
+	ADDQ $0x08, BX
+	VZEROUPPER
+	MOVQ SI, ret+32(FP)
 	RET
 
 // func dots64AVX512(dst *[4]float64, x *float64, stride int, theta *float64, n int)
@@ -4321,9 +5032,9 @@ after8:
 	MOVQ SI, ret+40(FP)
 	RET
 
-// func weighAVX512(entry *int, w *float64, x *float64, n int, grid *float64) int
+// func weighBinsAVX512(entry *int, w *float64, x *float64, n int, grid *float64) int
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·weighAVX512(SB), NOSPLIT, $0-48
+TEXT ·weighBinsAVX512(SB), NOSPLIT, $0-48
 	MOVQ         entry+0(FP), AX
 	MOVQ         w+8(FP), CX
 	MOVQ         x+16(FP), DX
@@ -4747,6 +5458,494 @@ after8:
 	VMOVUPD Z2, 64(CX)
 	VZEROUPPER
 	MOVQ    BX, ret+32(FP)
+	RET
+
+// func differencesAVX512(dst *float64, x *float64, y *float64, n int) (done int, infinite int)
+// Requires: AVX, AVX512F
+TEXT ·differencesAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ y+16(FP), DX
+	XORQ BX, BX
+	MOVQ n+24(FP), SI
+	XORQ DI, DI
+	SUBQ $0x20, SI
+	CMPQ DI, SI
+	JGT  after32
+
+turn32:
+	VMOVUPD (CX)(DI*8), Z0
+	VMOVUPD 64(CX)(DI*8), Z1
+	VMOVUPD 128(CX)(DI*8), Z2
+	VMOVUPD 192(CX)(DI*8), Z3
+	VSUBPD  (DX)(DI*8), Z0, Z0
+	VSUBPD  64(DX)(DI*8), Z1, Z1
+	VSUBPD  128(DX)(DI*8), Z2, Z2
+	VSUBPD  192(DX)(DI*8), Z3, Z3
+	VMOVUPD const_sign<>+0(SB), Z4
+	VPORQ   Z4, Z0, Z5
+	VPORQ   Z4, Z1, Z6
+	VPORQ   Z4, Z2, Z7
+	VPORQ   Z4, Z3, Z4
+	VMOVUPD const_sign<>+0(SB), Z8
+	VPXORQ  Z8, Z5, Z5
+	VPXORQ  Z8, Z6, Z6
+	VPXORQ  Z8, Z7, Z7
+	VPXORQ  Z8, Z4, Z4
+	VCMPPD  $0x16, const_maxFloat<>+0(SB), Z5, K1
+	VCMPPD  $0x16, const_maxFloat<>+0(SB), Z6, K2
+	VCMPPD  $0x16, const_maxFloat<>+0(SB), Z7, K3
+	VCMPPD  $0x16, const_maxFloat<>+0(SB), Z4, K4
+	KMOVW   K1, R8
+	ORQ     R8, BX
+	KMOVW   K2, R8
+	ORQ     R8, BX
+	KMOVW   K3, R8
+	ORQ     R8, BX
+	KMOVW   K4, R8
+	ORQ     R8, BX
+	VMOVUPD Z0, (AX)(DI*8)
+	VMOVUPD Z1, 64(AX)(DI*8)
+	VMOVUPD Z2, 128(AX)(DI*8)
+	VMOVUPD Z3, 192(AX)(DI*8)
+	ADDQ    $0x20, DI
+	CMPQ    DI, SI
+	JLE     turn32
+
+after32:
+	ADDQ $0x20, SI
+	SUBQ $0x08, SI
+	CMPQ DI, SI
+	JGT  after8
+
+turn8:
+	VMOVUPD (CX)(DI*8), Z0
+	VSUBPD  (DX)(DI*8), Z0, Z0
+	VPORQ   const_sign<>+0(SB), Z0, Z1
+	VPXORQ  const_sign<>+0(SB), Z1, Z1
+	VCMPPD  $0x16, const_maxFloat<>+0(SB), Z1, K1
+	KMOVW   K1, R8
+	ORQ     R8, BX
+	VMOVUPD Z0, (AX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLE     turn8
+
+after8:
+	ADDQ $0x08, SI
+	MOVQ BX, infinite+40(FP)
+	VZEROUPPER
+	MOVQ DI, done+32(FP)
+	RET
+
+// func affineAVX512(dst *float64, x *float64, n int, a float64, b float64) int
+// Requires: AVX, AVX512F
+TEXT ·affineAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSD a+24(FP), Z0
+	VBROADCASTSD b+32(FP), Z1
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x20, DX
+	CMPQ         BX, DX
+	JGT          after32
+
+turn32:
+	VMULPD  (CX)(BX*8), Z0, Z2
+	VMULPD  64(CX)(BX*8), Z0, Z3
+	VMULPD  128(CX)(BX*8), Z0, Z4
+	VMULPD  192(CX)(BX*8), Z0, Z5
+	VSUBPD  Z1, Z2, Z2
+	VSUBPD  Z1, Z3, Z3
+	VSUBPD  Z1, Z4, Z4
+	VSUBPD  Z1, Z5, Z5
+	VMOVUPD Z2, (AX)(BX*8)
+	VMOVUPD Z3, 64(AX)(BX*8)
+	VMOVUPD Z4, 128(AX)(BX*8)
+	VMOVUPD Z5, 192(AX)(BX*8)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     turn32
+
+after32:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMULPD  (CX)(BX*8), Z0, Z2
+	VSUBPD  Z1, Z2, Z2
+	VMOVUPD Z2, (AX)(BX*8)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ $0x08, DX
+	VZEROUPPER
+	MOVQ BX, ret+40(FP)
+	RET
+
+// func scaledProductsAVX512(dst *float64, x *float64, d *float64, n int, a float64) (done int, unordered int)
+// Requires: AVX, AVX512F
+TEXT ·scaledProductsAVX512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         d+16(FP), DX
+	VBROADCASTSD a+32(FP), Z0
+	XORQ         BX, BX
+	MOVQ         n+24(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x20, SI
+	CMPQ         DI, SI
+	JGT          after32
+
+turn32:
+	VMULPD  (DX)(DI*8), Z0, Z1
+	VMULPD  64(DX)(DI*8), Z0, Z2
+	VMULPD  128(DX)(DI*8), Z0, Z3
+	VMULPD  192(DX)(DI*8), Z0, Z4
+	VMULPD  (CX)(DI*8), Z1, Z1
+	VMULPD  64(CX)(DI*8), Z2, Z2
+	VMULPD  128(CX)(DI*8), Z3, Z3
+	VMULPD  192(CX)(DI*8), Z4, Z4
+	VCMPPD  $0x03, Z1, Z1, K1
+	VCMPPD  $0x03, Z2, Z2, K2
+	VCMPPD  $0x03, Z3, Z3, K3
+	VCMPPD  $0x03, Z4, Z4, K4
+	KMOVW   K1, R8
+	ORQ     R8, BX
+	KMOVW   K2, R8
+	ORQ     R8, BX
+	KMOVW   K3, R8
+	ORQ     R8, BX
+	KMOVW   K4, R8
+	ORQ     R8, BX
+	VMOVUPD Z1, (AX)(DI*8)
+	VMOVUPD Z2, 64(AX)(DI*8)
+	VMOVUPD Z3, 128(AX)(DI*8)
+	VMOVUPD Z4, 192(AX)(DI*8)
+	ADDQ    $0x20, DI
+	CMPQ    DI, SI
+	JLE     turn32
+
+after32:
+	ADDQ $0x20, SI
+	SUBQ $0x08, SI
+	CMPQ DI, SI
+	JGT  after8
+
+turn8:
+	VMULPD  (DX)(DI*8), Z0, Z1
+	VMULPD  (CX)(DI*8), Z1, Z1
+	VCMPPD  $0x03, Z1, Z1, K1
+	KMOVW   K1, R8
+	ORQ     R8, BX
+	VMOVUPD Z1, (AX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLE     turn8
+
+after8:
+	ADDQ $0x08, SI
+	MOVQ BX, unordered+48(FP)
+	VZEROUPPER
+	MOVQ DI, done+40(FP)
+	RET
+
+// func weighAVX512(x *float64, w *float64, n int) int
+// Requires: AVX, AVX512F
+TEXT ·weighAVX512(SB), NOSPLIT, $0-32
+	MOVQ    x+0(FP), AX
+	MOVQ    w+8(FP), CX
+	VMOVUPD const_zero<>+0(SB), Z0
+	MOVQ    n+16(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x20, DX
+	CMPQ    BX, DX
+	JGT     after32
+
+turn32:
+	VMOVUPD   (CX)(BX*8), Z1
+	VMOVUPD   64(CX)(BX*8), Z2
+	VMOVUPD   128(CX)(BX*8), Z3
+	VMOVUPD   192(CX)(BX*8), Z4
+	VMULPD    (AX)(BX*8), Z1, Z5
+	VMULPD    64(AX)(BX*8), Z2, Z6
+	VMULPD    128(AX)(BX*8), Z3, Z7
+	VMULPD    192(AX)(BX*8), Z4, Z8
+	VCMPPD    $0x00, Z0, Z1, K1
+	VCMPPD    $0x00, Z0, Z2, K2
+	VCMPPD    $0x00, Z0, Z3, K3
+	VCMPPD    $0x00, Z0, Z4, K4
+	VBLENDMPD Z0, Z5, K1, Z9
+	VBLENDMPD Z0, Z6, K2, Z10
+	VBLENDMPD Z0, Z7, K3, Z11
+	VBLENDMPD Z0, Z8, K4, Z12
+	VMOVUPD   Z9, (AX)(BX*8)
+	VMOVUPD   Z10, 64(AX)(BX*8)
+	VMOVUPD   Z11, 128(AX)(BX*8)
+	VMOVUPD   Z12, 192(AX)(BX*8)
+	ADDQ      $0x20, BX
+	CMPQ      BX, DX
+	JLE       turn32
+
+after32:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD   (CX)(BX*8), Z1
+	VMULPD    (AX)(BX*8), Z1, Z2
+	VCMPPD    $0x00, Z0, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z13
+	VMOVUPD   Z13, (AX)(BX*8)
+	ADDQ      $0x08, BX
+	CMPQ      BX, DX
+	JLE       turn8
+
+after8:
+	ADDQ $0x08, DX
+	VZEROUPPER
+	MOVQ BX, ret+24(FP)
+	RET
+
+// func tallyAVX512(d *float64, x *float64, y *float64, n int) (done int, positive int, zero int, flat int)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·tallyAVX512(SB), NOSPLIT, $0-64
+	MOVQ    d+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	XORQ    DI, DI
+	VMOVUPD const_zero<>+0(SB), Z0
+	MOVQ    n+24(FP), R8
+	XORQ    R9, R9
+	SUBQ    $0x20, R8
+	CMPQ    R9, R8
+	JGT     after32
+
+turn32:
+	VMOVUPD (AX)(R9*8), Z1
+	VMOVUPD 64(AX)(R9*8), Z2
+	VMOVUPD 128(AX)(R9*8), Z3
+	VMOVUPD 192(AX)(R9*8), Z4
+	VCMPPD  $0x1e, Z0, Z1, K1
+	VCMPPD  $0x1e, Z0, Z2, K2
+	VCMPPD  $0x1e, Z0, Z3, K3
+	VCMPPD  $0x1e, Z0, Z4, K4
+	KMOVW   K1, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, BX
+	KMOVW   K2, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, BX
+	KMOVW   K3, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, BX
+	KMOVW   K4, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, BX
+	VCMPPD  $0x00, Z0, Z1, K1
+	VCMPPD  $0x00, Z0, Z2, K2
+	VCMPPD  $0x00, Z0, Z3, K3
+	VCMPPD  $0x00, Z0, Z4, K4
+	KMOVW   K1, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, SI
+	KMOVW   K2, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, SI
+	KMOVW   K3, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, SI
+	KMOVW   K4, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, SI
+	VMOVUPD (CX)(R9*8), Z1
+	VMOVUPD 64(CX)(R9*8), Z2
+	VMOVUPD 128(CX)(R9*8), Z3
+	VMOVUPD 192(CX)(R9*8), Z4
+	VPORQ   (DX)(R9*8), Z1, Z1
+	VPORQ   64(DX)(R9*8), Z2, Z2
+	VPORQ   128(DX)(R9*8), Z3, Z3
+	VPORQ   192(DX)(R9*8), Z4, Z4
+	VMOVUPD const_sign<>+0(SB), Z5
+	VPORQ   Z5, Z1, Z1
+	VPORQ   Z5, Z2, Z2
+	VPORQ   Z5, Z3, Z3
+	VPORQ   Z5, Z4, Z4
+	VMOVUPD const_sign<>+0(SB), Z5
+	VPXORQ  Z5, Z1, Z1
+	VPXORQ  Z5, Z2, Z2
+	VPXORQ  Z5, Z3, Z3
+	VPXORQ  Z5, Z4, Z4
+	VCMPPD  $0x00, Z0, Z1, K1
+	VCMPPD  $0x00, Z0, Z2, K2
+	VCMPPD  $0x00, Z0, Z3, K3
+	VCMPPD  $0x00, Z0, Z4, K4
+	KMOVW   K1, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, DI
+	KMOVW   K2, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, DI
+	KMOVW   K3, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, DI
+	KMOVW   K4, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, DI
+	ADDQ    $0x20, R9
+	CMPQ    R9, R8
+	JLE     turn32
+
+after32:
+	ADDQ $0x20, R8
+	SUBQ $0x08, R8
+	CMPQ R9, R8
+	JGT  after8
+
+turn8:
+	VMOVUPD (AX)(R9*8), Z1
+	VCMPPD  $0x1e, Z0, Z1, K1
+	KMOVW   K1, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, BX
+	VCMPPD  $0x00, Z0, Z1, K1
+	KMOVW   K1, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, SI
+	VMOVUPD (CX)(R9*8), Z1
+	VPORQ   (DX)(R9*8), Z1, Z1
+	VPORQ   const_sign<>+0(SB), Z1, Z1
+	VPXORQ  const_sign<>+0(SB), Z1, Z1
+	VCMPPD  $0x00, Z0, Z1, K1
+	KMOVW   K1, R10
+	POPCNTQ R10, R10
+	ADDQ    R10, DI
+	ADDQ    $0x08, R9
+	CMPQ    R9, R8
+	JLE     turn8
+
+after8:
+	ADDQ $0x08, R8
+	MOVQ BX, positive+40(FP)
+	MOVQ SI, zero+48(FP)
+	MOVQ DI, flat+56(FP)
+	VZEROUPPER
+	MOVQ R9, done+32(FP)
+	RET
+
+// func extentAVX512(x *float64, n int) (least float64, most float64, infinite int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·extentAVX512(SB), NOSPLIT, $0-40
+	MOVQ    x+0(FP), AX
+	VMOVUPD (AX), Z0
+	VMOVUPD (AX), Z1
+	XORQ    CX, CX
+	MOVQ    n+8(FP), DX
+	XORQ    BX, BX
+
+columns:
+	CMPQ    BX, DX
+	JGE     done
+	VMOVUPD (AX)(BX*8), Z2
+	VPORQ   const_sign<>+0(SB), Z2, Z3
+	VPXORQ  const_sign<>+0(SB), Z3, Z3
+	VCMPPD  $0x16, const_maxFloat<>+0(SB), Z3, K1
+	KMOVW   K1, SI
+	ORQ     SI, CX
+	VMINPD  Z2, Z0, Z0
+	VMAXPD  Z2, Z1, Z1
+	ADDQ    $0x08, BX
+	JMP     columns
+
+done:
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VMINPD        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VMINPD        X2, X0, X2
+	VUNPCKHPD     X2, X2, X0
+	VMINPD        X0, X2, X2
+	MOVSD         X2, least+16(FP)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VMAXPD        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VMAXPD        X0, X1, X1
+	MOVSD         X1, most+24(FP)
+	VZEROUPPER
+	MOVQ          CX, infinite+32(FP)
+	RET
+
+// func excessAVX512(dst *float64, x *float64, e *float64, n int) int
+// Requires: AVX, AVX512F
+TEXT ·excessAVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ e+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	CMPQ SI, BX
+	JGT  after8
+
+turn8:
+	VMOVUPD   (CX)(SI*8), Z0
+	VMOVUPD   (DX)(SI*8), Z1
+	VMULPD    Z0, Z0, Z2
+	VMULPD    Z2, Z2, Z3
+	VMULPD    const_excess13<>+0(SB), Z0, Z4
+	VADDPD    const_excess12<>+0(SB), Z4, Z4
+	VMULPD    const_excess9<>+0(SB), Z0, Z7
+	VADDPD    const_excess8<>+0(SB), Z7, Z7
+	VMULPD    const_excess11<>+0(SB), Z0, Z8
+	VADDPD    const_excess10<>+0(SB), Z8, Z8
+	VMULPD    Z3, Z4, Z4
+	VMULPD    Z2, Z8, Z8
+	VADDPD    Z7, Z8, Z7
+	VADDPD    Z7, Z4, Z4
+	VMULPD    const_excess5<>+0(SB), Z0, Z7
+	VADDPD    const_excess4<>+0(SB), Z7, Z7
+	VMULPD    const_excess7<>+0(SB), Z0, Z8
+	VADDPD    const_excess6<>+0(SB), Z8, Z8
+	VMULPD    Z3, Z4, Z4
+	VMULPD    Z2, Z8, Z8
+	VADDPD    Z7, Z8, Z7
+	VADDPD    Z7, Z4, Z4
+	VMULPD    const_excess1<>+0(SB), Z0, Z7
+	VADDPD    const_excess0<>+0(SB), Z7, Z7
+	VMULPD    const_excess3<>+0(SB), Z0, Z8
+	VADDPD    const_excess2<>+0(SB), Z8, Z8
+	VMULPD    Z3, Z4, Z3
+	VMULPD    Z2, Z8, Z4
+	VADDPD    Z7, Z4, Z4
+	VADDPD    Z4, Z3, Z3
+	VMULPD    Z2, Z3, Z2
+	VSUBPD    const_one<>+0(SB), Z1, Z3
+	VSUBPD    Z0, Z3, Z3
+	VCMPPD    $0x1e, const_maxFloat<>+0(SB), Z1, K1
+	VBLENDMPD Z1, Z3, K1, Z5
+	VPORQ     const_sign<>+0(SB), Z0, Z0
+	VPXORQ    const_sign<>+0(SB), Z0, Z0
+	VCMPPD    $0x16, const_half<>+0(SB), Z0, K1
+	VBLENDMPD Z5, Z2, K1, Z6
+	VMOVUPD   Z6, (AX)(SI*8)
+	ADDQ      $0x08, SI
+	CMPQ      SI, BX
+	JLE       turn8
+
+after8:
+	ADDQ $0x08, BX
+	VZEROUPPER
+	MOVQ SI, ret+32(FP)
 	RET
 
 // func scatterAVX2(table *float64, entry *int, w *float64, n int) int

@@ -43,14 +43,14 @@ func subPowers(dst, x, y []float64, a, b float64, sums *powerLanes, l *extremes)
 	return 0
 }
 
-// weigh does what it can of Weigh, in turns of eight elements, and returns their number.
-func weigh(entry []int, w, x []float64, g *grid) int {
+// weighBins does what it can of Bins.Weigh, in turns of eight elements, and returns their number.
+func weighBins(entry []int, w, x []float64, g *grid) int {
 	e, o, p := unsafe.SliceData(entry), unsafe.SliceData(w), unsafe.SliceData(x)
 	switch cpu.Best {
 	case cpu.AVX512:
-		return weighAVX512(e, o, p, len(x), &g.lo)
+		return weighBinsAVX512(e, o, p, len(x), &g.lo)
 	case cpu.AVX2:
-		return weighAVX2(e, o, p, len(x), &g.lo)
+		return weighBinsAVX2(e, o, p, len(x), &g.lo)
 	}
 	return 0
 }

@@ -10,7 +10,7 @@ func subPowers(dst, x, y []float64, a, b float64, sums *powerLanes, l *extremes)
 
 func place(entry []int, over, x []float64, g *grid) int { return 0 }
 
-func weigh(entry []int, w, x []float64, g *grid) int { return 0 }
+func weighBins(entry []int, w, x []float64, g *grid) int { return 0 }
 
 func scatter(table []Row, entry []int, w []float64) int { return 0 }
 

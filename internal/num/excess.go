@@ -33,9 +33,15 @@ const ExcessNear = 0.5
 func excessSeries(x float64) float64 {
 	x2 := x * x
 	x4 := x2 * x2
-	a := 1.0/2 + x*(1.0/6) + x2*(1.0/24+x*(1.0/120))
-	b := 1.0/720 + x*(1.0/5040) + x2*(1.0/40320+x*(1.0/362880))
-	c := 1.0/3628800 + x*(1.0/39916800) + x2*(1.0/479001600+x*(1.0/6227020800))
-	d := 1.0/87178291200 + x*(1.0/1307674368000)
-	return a + x4*(b+x4*(c+x4*d))
+	a := cubic(1.0/2, 1.0/6, 1.0/24, 1.0/120, x, x2)
+	b := cubic(1.0/720, 1.0/5040, 1.0/40320, 1.0/362880, x, x2)
+	c := cubic(1.0/3628800, 1.0/39916800, 1.0/479001600, 1.0/6227020800, x, x2)
+	d := 1.0/87178291200 + float64(x*(1.0/1307674368000))
+	return a + float64(x4*(b+float64(x4*(c+float64(x4*d)))))
+}
+
+// cubic is a + b·x + (c + d·x)·x² for x2 = x². Conversions keep compilers from fusing products with sums, so that
+// package elem gives the same bits.
+func cubic(a, b, c, d, x, x2 float64) float64 {
+	return (a + float64(b*x)) + float64((c+float64(d*x))*x2)
 }

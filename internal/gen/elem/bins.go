@@ -63,11 +63,11 @@ func place(v isa) {
 	}, nothing)
 }
 
-// weigh writes Weigh: place with edges from one operation and without a care for what is outside, and the exponential.
-func weigh(v isa) {
-	TEXT("weigh"+v.Name(), NOSPLIT, "func(entry *int, w, x *float64, n int, grid *float64) int")
+// weighBins writes Bins.Weigh: place with edges from one operation and without a care for what is outside, and the exponential.
+func weighBins(v isa) {
+	TEXT("weighBins"+v.Name(), NOSPLIT, "func(entry *int, w, x *float64, n int, grid *float64) int")
 	Pragma("noescape")
-	Doc("weigh" + v.Name() + " is Weigh for whole turns of eight elements.")
+	Doc("weighBins" + v.Name() + " is Bins.Weigh for whole turns of eight elements.")
 	entries, w, arg, grid := pointer("entry"), pointer("w"), pointer("x"), bins(v)
 	turns(v, func(t turn) {
 		field := func(number int) vectors { return grid(t.group, number) }

@@ -1,5 +1,4 @@
-// Program elem writes the assembly of package elem: its exp.go and logistic.go, operation by
-// operation.
+// Program elem writes the assembly of package elem: its functions, operation by operation.
 package main
 
 import (
@@ -25,8 +24,9 @@ func main() {
 		powers(v)
 		subPowers(v)
 		place(v)
-		weigh(v)
+		weighBins(v)
 		groups(v)
+		passes(v)
 	}
 	scatter()
 	Generate()

@@ -52,7 +52,7 @@ func above(v isa) {
 	floor := g.scalar(argument("floor"))
 	columns(func(i reg.GPVirtual) {
 		x := g.load(turn{index: i, group: g}.at(arg))
-		masks := g.compare(x, notLessOrEqual, floor)
+		masks := g.compare(x, notAtMost, floor)
 		all := v.bits(masks[0])
 		for k, m := range masks[1:] {
 			more := v.bits(m)
@@ -65,8 +65,6 @@ func above(v isa) {
 	VZEROUPPER()
 	RET()
 }
-
-const notLessOrEqual = U8(0x16) // of VCMPPD: greater or unordered
 
 // logProducts writes product for 16 of them at a time.
 func logProducts(v isa) {
