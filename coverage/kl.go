@@ -12,7 +12,7 @@ import (
 )
 
 // KL returns KL(p‖q) = Σ_y p(y)·(log p(y) − log q(y)) in nats, for distributions over
-// the same responses given by their log-probabilities. A term with p(y) = 0 is 0;
+// the same responses given by their log-probabilities; rloo.KL weighs samples for its gradient. A term with p(y) = 0 is 0;
 // p(y) > 0 = q(y) gives +Inf; NaN gives NaN. It panics if the lengths differ.
 //
 // What is summed is p·ℓ − p + q, with ℓ = log p − log q: every term is ≥ 0, so close

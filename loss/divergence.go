@@ -8,7 +8,8 @@ import (
 )
 
 // ForwardKL is the score of the forward KL(π_ref‖π), s = −e⁻ˡ = −π_ref/π, with ∂s = e⁻ˡ.
-// It exceeds float64 for ℓ < −709; the order of two such scores is kept.
+// It exceeds float64 for ℓ < −709; the order of two such scores is kept. rloo.ForwardKL is the
+// gradient of that divergence, estimated from samples.
 type ForwardKL struct{}
 
 // Score implements [Score].

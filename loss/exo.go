@@ -2,7 +2,8 @@ package loss
 
 import "math"
 
-// ReverseKL is the link
+// ReverseKL is a link, on two replies; rloo.ReverseKL is the gradient of KL(π‖π_ref), estimated from
+// samples. The link is
 //
 //	q·log(q/(1−ε)) + (1−q)·log((1−q)/ε),   q = σ(z)
 //

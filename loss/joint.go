@@ -15,7 +15,7 @@ type JointLink interface {
 	Check() error
 }
 
-// Joint is the pairwise objective
+// Joint is a pairwise objective (sampler.Joint says how draws depend on each other),
 //
 //	Σᵢ Weightᵢ·Link(Beta·s⁺ᵢ, Beta·s⁻ᵢ)
 //

@@ -71,7 +71,8 @@ func (t *RolloutsTotal) Add(o RolloutsTotal) {
 	t.Empty += o.Empty
 }
 
-// PolicyGradient is an objective on replies drawn from a policy. Its [InputError]s name
+// PolicyGradient is an objective on replies drawn from a policy, whose advantages are given;
+// train.PolicyGradient draws, rates and takes one of these. Its [InputError]s name
 // positions in flat slices. Implementations are values without state, safe for concurrent use.
 //
 // Values are sums and the caller owns the denominator, which with the [Aggregation] is what

@@ -13,7 +13,8 @@ type Responses struct {
 	Len     []int     // |y| in tokens; nil for a score that is not a mean over tokens
 }
 
-// Score maps log-probabilities to the score s that a [Contrast] compares. Hundreds of
+// Score maps log-probabilities to the score s that a [Contrast] compares; what rates replies is a
+// sampler.Scorer. Hundreds of
 // replies go through one call; what it makes of one does not depend on the others.
 type Score interface {
 	// Score stores the score of response i in s[i] and ∂s[i]/∂LogProb[i] in ds[i]. An

@@ -54,7 +54,7 @@ type MaskStats struct {
 }
 
 // Rejection leaves out tokens, or replies, on which policy and behaviour μ disagree: those
-// with k(log π/μ) > Max, for k of By. As a mask it biases the gradient, to that of the
+// with k(log π/μ) > Max, for k of By; sampler.Rejection draws by rewards instead. As a mask it biases the gradient, to that of the
 // samples that are left; what it saves is variance and, where π and μ should be one
 // distribution computed twice, damage by tokens on which they are not. loss.IcePop and
 // loss.GeometricMask keep the ratio itself between two bounds, and loss.OffPolicySequences

@@ -8,7 +8,8 @@ import (
 	"github.com/prefgrad/prefgrad/internal/elem"
 )
 
-// KL stores in dst the weights that estimate the gradient of the reverse KL,
+// KL stores in dst the weights that estimate the gradient of the reverse KL (its value, of known
+// distributions, is coverage.KL),
 //
 //	∇ KL(π‖π_ref) = E_π[ℓ(y)·∇ log π(y)] ≈ (1/n)·Σᵢ dst[i]·∇ log π(yᵢ)
 //

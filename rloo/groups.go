@@ -2,8 +2,8 @@ package rloo
 
 import "errors"
 
-// Groups says which consecutive samples belong to one prompt. The zero value fits an
-// empty batch only.
+// Groups says which consecutive samples belong to one prompt; sampler.Groups is what is left of
+// samples where an answer is missing. The zero value fits an empty batch only.
 type Groups struct {
 	K     int   // > 0: each group has K samples, and Begin is not used
 	Begin []int // else group g is samples Begin[g] … Begin[g+1]−1: ragged groups, as policy.Tokens writes offsets

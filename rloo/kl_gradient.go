@@ -9,7 +9,7 @@ import (
 )
 
 // ReverseKL stores in dst the weights of tokens (or, with the zero Layout, of replies) that
-// estimate the gradient of the reverse KL of whole sequences,
+// estimate the gradient of the reverse KL of whole sequences (loss.ReverseKL is a link),
 //
 //	∇ KL(π‖π_ref) = E_π[Σ_t (Σ_{u≥t} ℓ_u − b_t)·∇ log π(y_t)] ≈ (1/n)·Σᵢ Σ_t dst[it]·∇ log π(y_it)
 //
@@ -31,7 +31,7 @@ func ReverseKL(dst, logp, ref []float64, l Layout, g Groups) error {
 }
 
 // ForwardKL stores in dst the weights that estimate the gradient of the forward KL of whole
-// sequences from samples of π,
+// sequences from samples of π (loss.ForwardKL is a score),
 //
 //	∇ KL(π_ref‖π) = E_π[Σ_t W_{t−1}·(1 − e^{−ℓ_t})·∇ log π(y_t)],    W_t = Π_{u≤t} π_ref/π(y_u)
 //

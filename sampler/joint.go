@@ -2,7 +2,7 @@ package sampler
 
 import "github.com/prefgrad/prefgrad/rloo"
 
-// Joint says how the draws of a group depend on each other. A leave-one-out baseline
+// Joint says how the draws of a group depend on each other; loss.Joint is an objective on pairs. A leave-one-out baseline
 // needs independent ones: the mean of the others must tell nothing of a draw beyond the
 // prompt. Draws that avoid each other bias it.
 type Joint uint8

@@ -54,7 +54,7 @@ func (f JudgeFunc[X, Y]) Judge(ctx context.Context, dst []float64, xs []X, as, b
 // without an error.
 var ErrNoResult = errors.New("no result")
 
-// Score asks s and checks the answer: dst[i] is a score, or NaN with a [*policy.ItemError].
+// Score asks s for rewards (loss.Score is a function of log-probabilities) and checks the answer: dst[i] is a score, or NaN with a [*policy.ItemError].
 // What s does not write is NaN. It panics on different lengths and without a Scorer.
 func Score[X, Y any](ctx context.Context, s Scorer[X, Y], dst []float64, xs []X, ys []Y) error {
 	if len(xs) != len(dst) || len(ys) != len(dst) {

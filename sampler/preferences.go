@@ -50,7 +50,7 @@ func Preferences[X, Y any](ctx context.Context, j Judge[X, Y], dst []float64, xs
 }
 
 // Groups is samples of whole prompts, for losses that cannot do without one of them: those
-// prompts are left out of which a number is missing.
+// prompts are left out of which a number is missing. rloo.Groups says which samples share a prompt.
 type Groups struct {
 	Index  []int // the samples that are left, in order
 	Failed int   // prompts that were left out

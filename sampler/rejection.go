@@ -9,7 +9,8 @@ import (
 )
 
 // Rejection is statistical rejection sampling (RSO): of candidates drawn from a reference
-// it keeps some, about as if they came from π ∝ π_ref·e^{r/β}. In each round every
+// it keeps some, about as if they came from π ∝ π_ref·e^{r/β}; rloo.Rejection is a mask of off-policy
+// samples. In each round every
 // candidate that is left, in order, is accepted with probability
 //
 //	exp((r − max r)/β)

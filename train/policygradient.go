@@ -11,7 +11,8 @@ import (
 	"github.com/prefgrad/prefgrad/sampler"
 )
 
-// PolicyGradient is online RLHF with any policy-gradient loss on any advantages: for each row's
+// PolicyGradient is online RLHF with any policy-gradient loss (a loss.PolicyGradient, which is given
+// what this draws) on any advantages: for each row's
 // prompt it draws K replies, rates them, takes β·log π_old/π_ref off the rewards, makes
 // advantages of what is left, and lets Loss turn those and the ratios π/π_old into a gradient.
 // A whole reply is one token to the loss, and the loss is divided by Rows·K:
