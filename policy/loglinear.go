@@ -22,7 +22,8 @@ type Candidates struct {
 //
 // over the responses of its prompts; θ starts at 0, where π is π_ref. It is the
 // class for which coverage is a matter of covariances, and a contextual bandit's
-// policy. Scoring, sampling and passes are safe for concurrent use, also with each
+// policy. LogProbs, Sample, Distribution and Responses are those of [Finite], and NewPass makes
+// a Pass[*Candidates, int]. Scoring, sampling and passes are safe for concurrent use, also with each
 // other, but not with changes to Params.
 //
 // Up to GOMAXPROCS goroutines share a batch that is worth it: one of some hundred

@@ -13,7 +13,8 @@ import (
 //	π(y|x) ∝ π_base(y|x)·exp(θ[x, y]),    ∂ log π(y|x) / ∂θ[x, v] = 1{v = y} − π(v|x):
 //
 // the class without function approximation. Prompts and responses are the numbers
-// 0 … prompts−1 and 0 … responses−1. θ starts at 0, where π is π_base. Scoring,
+// 0 … prompts−1 and 0 … responses−1. θ starts at 0, where π is π_base. LogProbs, Sample, Distribution
+// and Responses are those of [Finite], and NewPass makes a Pass[int, int]. Scoring,
 // sampling and passes are safe for concurrent use, also with each other, but not
 // with changes to Params.
 type Tabular struct {
