@@ -3,6 +3,7 @@ package coverage_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -178,4 +179,22 @@ func TestKLEstimatorIsUndone(t *testing.T) {
 	l[5000] = inf
 	assert.ErrorContains(t, e.Add(l, 3), "coverage: l[5000] = +Inf")
 	assert.Equal(t, before, e)
+}
+
+// The largest exponent is rounded, and so are the others before it is subtracted: the logarithm of a sum
+// stays next to it, however large it is.
+func TestMomentsOfHugeLogRatios(t *testing.T) {
+	for _, order := range []float64{0.3, 1, 1.7, 3, 7} {
+		for e := -1; e <= 306; e++ {
+			l := math.Pow(10, float64(e)) * 1.2345678901234567
+			for _, sign := range []float64{-1, 1} {
+				m, err := coverage.NewMoments(coverage.MomentsConfig{Source: coverage.FromRef, Orders: []float64{order}})
+				require.NoError(t, err)
+				for range 2 { // the second time the largest is known
+					require.NoError(t, m.Add(coverage.Batch{Prompt: make([]uint64, 9), LogP: slices.Repeat([]float64{sign * l}, 9), LogRef: make([]float64, 9)}))
+				}
+				require.InEpsilon(t, sign*l*order, m.LogMean(order).Value, 1e-12, "order %v, log-ratio %v", order, sign*l)
+			}
+		}
+	}
 }

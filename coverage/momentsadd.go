@@ -82,7 +82,7 @@ func (m *Moments) addPowers(sums elem.PowerSums, l []float64, lo, hi float64) {
 		m.raiseTo(k, lo, hi)
 	}
 	for k := 0; k < len(m.config.Orders); {
-		if math.IsInf(m.largest[k], 0) {
+		if m.coarse(k) {
 			e := m.scratch[k*chunk:][:len(l)]
 			m.finite(k, e, l, lo, hi)
 			m.sum[k] += elem.Sum(e)
@@ -107,7 +107,7 @@ func (m *Moments) addPowers(sums elem.PowerSums, l []float64, lo, hi float64) {
 func (m *Moments) finite(k int, e, l []float64, lo, hi float64) {
 	m.raiseTo(k, lo, hi)
 	switch c := m.factor(k); {
-	case math.IsInf(m.largest[k], 0):
+	case m.coarse(k):
 		for i, v := range l {
 			e[i] = c * v
 		}
@@ -120,6 +120,10 @@ func (m *Moments) finite(k int, e, l []float64, lo, hi float64) {
 		elem.Exp(e, l, c, m.largest[k])
 	}
 }
+
+// coarse reports whether exponents of order k are rounded as they are multiplied. Neighbours of the largest are then
+// more than 1 apart, and a product that is not rounded, less one that is, may be anything.
+func (m *Moments) coarse(k int) bool { return math.Abs(m.largest[k]) > 1<<53 }
 
 // raiseTo rescales the sums of an order to the largest exponent of log-ratios in [lo, hi].
 func (m *Moments) raiseTo(k int, lo, hi float64) {
