@@ -1,5 +1,7 @@
 package rloo
 
+import "github.com/prefgrad/prefgrad/internal/elem"
+
 // GroupMean is the mean of the whole group, the sample's own reward included, as baseline:
 //
 //	Aᵢ = rᵢ − mean r
@@ -23,11 +25,11 @@ func (GroupMean) Eval(dst, reward []float64, g Groups) (Signal, error) {
 
 func groupMean(dst, reward []float64, g Groups, groups int) {
 	if g.K > 0 {
-		deviations(dst, reward, g.K, 1)
+		elem.Deviations(dst, reward, g.K, 1)
 		return
 	}
 	for i := range groups {
 		lo, hi := g.Group(i)
-		deviations(dst[lo:hi], reward[lo:hi], hi-lo, 1)
+		elem.Deviations(dst[lo:hi], reward[lo:hi], hi-lo, 1)
 	}
 }

@@ -104,7 +104,7 @@ func (l Layout) leaveOneOut(v []float64, g Groups) error {
 		switch k := end - first; {
 		case k < 2:
 		case l.Begin == nil:
-			deviations(v[first:end], v[first:end], k, float64(k)/float64(k-1))
+			elem.Deviations(v[first:end], v[first:end], k, float64(k)/float64(k-1))
 		default:
 			l.deviations(v, first, end, work)
 		}

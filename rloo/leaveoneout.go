@@ -1,5 +1,7 @@
 package rloo
 
+import "github.com/prefgrad/prefgrad/internal/elem"
+
 // LeaveOneOut stores the leave-one-out advantages of r in dst:
 //
 //	dst[i] = r[i] − (1/(k−1))·Σ_{j≠i} r[j]
@@ -16,7 +18,7 @@ func LeaveOneOut(dst, r []float64, k int) {
 	if len(dst) != len(r) {
 		panic(badLength)
 	}
-	deviations(dst, r, k, float64(k)/float64(k-1))
+	elem.Deviations(dst, r, k, float64(k)/float64(k-1))
 }
 
 // RLOO is the leave-one-out baseline, which makes advantages from rewards; loss.RLOO is the
@@ -40,51 +42,15 @@ func (RLOO) Eval(dst, reward []float64, g Groups) (Signal, error) {
 		return s, err
 	}
 	if g.K > 1 {
-		deviations(dst, reward, g.K, float64(g.K)/float64(g.K-1))
+		elem.Deviations(dst, reward, g.K, float64(g.K)/float64(g.K-1))
 		return s, nil
 	}
 	for i := range s.Groups {
 		lo, hi := g.Group(i)
 		k := hi - lo
-		deviations(dst[lo:hi], reward[lo:hi], k, float64(k)/float64(max(1, k-1)))
+		elem.Deviations(dst[lo:hi], reward[lo:hi], k, float64(k)/float64(max(1, k-1)))
 	}
 	return s, nil
-}
-
-// deviations stores scale·(r − mean r) in dst for each k elements.
-func deviations(dst, r []float64, k int, scale float64) {
-	for g := 0; g < len(r); g += k {
-		// Differences to the first element: a large common offset cancels before it
-		// can swallow digits, and equal elements give exactly 0.
-		group, out := r[g:g+k], dst[g:g+k]
-		first, sum := group[0], 0.0
-		if k < 8 {
-			for _, v := range group {
-				sum += v - first
-			}
-		} else {
-			sum = sumDifferences(group, first)
-		}
-		mean := sum / float64(k)
-		for i, v := range group {
-			out[i] = (v - first - mean) * scale
-		}
-	}
-}
-
-// sumDifferences returns Σ (v − first) from four partial sums, so that none waits for the one before.
-func sumDifferences(group []float64, first float64) float64 {
-	var s0, s1, s2, s3 float64
-	for ; len(group) >= 4; group = group[4:] {
-		s0 += group[0] - first
-		s1 += group[1] - first
-		s2 += group[2] - first
-		s3 += group[3] - first
-	}
-	for _, v := range group {
-		s0 += v - first
-	}
-	return (s0 + s2) + (s1 + s3)
 }
 
 const (

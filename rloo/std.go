@@ -79,6 +79,21 @@ func centre(r []float64) (first, mean float64) {
 	return r[0], sumDifferences(r, r[0]) / float64(len(r))
 }
 
+// sumDifferences returns Σ (v − first) from four partial sums, so that none waits for the one before.
+func sumDifferences(group []float64, first float64) float64 {
+	var s0, s1, s2, s3 float64
+	for ; len(group) >= 4; group = group[4:] {
+		s0 += group[0] - first
+		s1 += group[1] - first
+		s2 += group[2] - first
+		s3 += group[3] - first
+	}
+	for _, v := range group {
+		s0 += v - first
+	}
+	return (s0 + s2) + (s1 + s3)
+}
+
 // sumSquares returns Σ (v − first − mean)² from four partial sums, so that none waits for the one before.
 func sumSquares(r []float64, first, mean float64) float64 {
 	var s0, s1, s2, s3 float64

@@ -9,6 +9,7 @@
 //	dense.go matrix.go                products of features and parameters, of matrices of float32
 //	passes.go shift.go                differences, products and counts over blocks
 //	sub.go powers.go groups.go        log-ratios with their range, sums of powers of weights, of groups
+//	deviations.go                     what differs from the mean of a group
 //	bins.go scatter.go                bins of a histogram, and their sums
 //	above.go logproducts.go           the tail of weights, and the likelihood of its fit
 //

@@ -136,6 +136,17 @@ func groups4AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
 //go:noescape
 func groups8AVX2(x *float64, n int, c float64, sums *[2][8]float64) int
 
+// deviationsAVX2 is Deviations for n > 0 elements, a multiple of k, which is one of eight.
+// size is k.
+//
+//go:noescape
+func deviationsAVX2(dst *float64, r *float64, n int, k int, size float64, scale float64)
+
+// fourDeviationsAVX2 is Deviations for groups of four and whole turns of eight elements.
+//
+//go:noescape
+func fourDeviationsAVX2(dst *float64, r *float64, n int, scale float64) int
+
 // differencesAVX2 is Differences for whole turns of eight elements.
 //
 //go:noescape
@@ -303,6 +314,17 @@ func groups4AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
 //
 //go:noescape
 func groups8AVX512(x *float64, n int, c float64, sums *[2][8]float64) int
+
+// deviationsAVX512 is Deviations for n > 0 elements, a multiple of k, which is one of eight.
+// size is k.
+//
+//go:noescape
+func deviationsAVX512(dst *float64, r *float64, n int, k int, size float64, scale float64)
+
+// fourDeviationsAVX512 is Deviations for groups of four and whole turns of eight elements.
+//
+//go:noescape
+func fourDeviationsAVX512(dst *float64, r *float64, n int, scale float64) int
 
 // differencesAVX512 is Differences for whole turns of eight elements.
 //

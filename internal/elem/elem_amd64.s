@@ -234,6 +234,16 @@ DATA const_log7<>+48(SB)/8, $(0.11138614510955572)
 DATA const_log7<>+56(SB)/8, $(0.11138614510955572)
 GLOBL const_log7<>(SB), RODATA|NOPTR, $64
 
+DATA const_quarter<>+0(SB)/8, $(0.25)
+DATA const_quarter<>+8(SB)/8, $(0.25)
+DATA const_quarter<>+16(SB)/8, $(0.25)
+DATA const_quarter<>+24(SB)/8, $(0.25)
+DATA const_quarter<>+32(SB)/8, $(0.25)
+DATA const_quarter<>+40(SB)/8, $(0.25)
+DATA const_quarter<>+48(SB)/8, $(0.25)
+DATA const_quarter<>+56(SB)/8, $(0.25)
+GLOBL const_quarter<>(SB), RODATA|NOPTR, $64
+
 DATA const_half<>+0(SB)/8, $(0.5)
 DATA const_half<>+8(SB)/8, $(0.5)
 DATA const_half<>+16(SB)/8, $(0.5)
@@ -2546,6 +2556,179 @@ after8:
 	VMOVUPD Y4, 96(CX)
 	VZEROUPPER
 	MOVQ    BX, ret+32(FP)
+	RET
+
+// func deviationsAVX2(dst *float64, r *float64, n int, k int, size float64, scale float64)
+// Requires: AVX, AVX2
+TEXT ·deviationsAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         r+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         k+24(FP), BX
+	VBROADCASTSD scale+40(FP), Y0
+
+group:
+	VBROADCASTSD (CX), Y1
+	VXORPD       X3, X3, X3
+	VXORPD       X4, X4, X4
+	XORQ         SI, SI
+
+add:
+	VMOVUPD      (CX)(SI*8), Y2
+	VMOVUPD      32(CX)(SI*8), Y5
+	VSUBPD       Y1, Y2, Y2
+	VSUBPD       Y1, Y5, Y5
+	VADDPD       Y2, Y3, Y3
+	VADDPD       Y5, Y4, Y4
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLT          add
+	VADDPD       Y4, Y3, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X3
+	VUNPCKHPD    X3, X3, X2
+	VADDPD       X2, X3, X3
+	VDIVSD       size+32(FP), X3, X3
+	VBROADCASTSD X3, Y2
+	XORQ         SI, SI
+
+store:
+	VMOVUPD (CX)(SI*8), Y5
+	VMOVUPD 32(CX)(SI*8), Y6
+	VSUBPD  Y1, Y5, Y5
+	VSUBPD  Y1, Y6, Y6
+	VSUBPD  Y2, Y5, Y5
+	VSUBPD  Y2, Y6, Y6
+	VMULPD  Y0, Y5, Y5
+	VMULPD  Y0, Y6, Y6
+	VMOVUPD Y5, (AX)(SI*8)
+	VMOVUPD Y6, 32(AX)(SI*8)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLT     store
+	LEAQ    (CX)(BX*8), CX
+	LEAQ    (AX)(BX*8), AX
+	SUBQ    BX, DX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func fourDeviationsAVX2(dst *float64, r *float64, n int, scale float64) int
+// Requires: AVX, AVX2
+TEXT ·fourDeviationsAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         r+8(FP), CX
+	VBROADCASTSD scale+24(FP), Y0
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	CMPQ         BX, DX
+	JGT          after16
+
+turn16:
+	VMOVUPD (CX)(BX*8), Y1
+	VMOVUPD 32(CX)(BX*8), Y2
+	VMOVUPD 64(CX)(BX*8), Y3
+	VMOVUPD 96(CX)(BX*8), Y4
+	VPERMPD $0x00, Y1, Y5
+	VPERMPD $0x00, Y2, Y6
+	VPERMPD $0x00, Y3, Y7
+	VPERMPD $0x00, Y4, Y8
+	VSUBPD  Y5, Y1, Y1
+	VSUBPD  Y6, Y2, Y2
+	VSUBPD  Y7, Y3, Y3
+	VSUBPD  Y8, Y4, Y4
+	VPERMPD $0x00, Y1, Y5
+	VPERMPD $0x00, Y2, Y6
+	VPERMPD $0x00, Y3, Y7
+	VPERMPD $0x00, Y4, Y8
+	VPERMPD $0x55, Y1, Y9
+	VPERMPD $0x55, Y2, Y10
+	VPERMPD $0x55, Y3, Y11
+	VPERMPD $0x55, Y4, Y12
+	VADDPD  Y9, Y5, Y5
+	VADDPD  Y10, Y6, Y6
+	VADDPD  Y11, Y7, Y7
+	VADDPD  Y12, Y8, Y8
+	VPERMPD $0xaa, Y1, Y9
+	VPERMPD $0xaa, Y2, Y10
+	VPERMPD $0xaa, Y3, Y11
+	VPERMPD $0xaa, Y4, Y12
+	VADDPD  Y9, Y5, Y5
+	VADDPD  Y10, Y6, Y6
+	VADDPD  Y11, Y7, Y7
+	VADDPD  Y12, Y8, Y8
+	VPERMPD $0xff, Y1, Y9
+	VPERMPD $0xff, Y2, Y10
+	VPERMPD $0xff, Y3, Y11
+	VPERMPD $0xff, Y4, Y12
+	VADDPD  Y9, Y5, Y5
+	VADDPD  Y10, Y6, Y6
+	VADDPD  Y11, Y7, Y7
+	VADDPD  Y12, Y8, Y8
+	VMULPD  const_quarter<>+0(SB), Y5, Y5
+	VMULPD  const_quarter<>+0(SB), Y6, Y6
+	VMULPD  const_quarter<>+0(SB), Y7, Y7
+	VMULPD  const_quarter<>+0(SB), Y8, Y8
+	VSUBPD  Y5, Y1, Y1
+	VSUBPD  Y6, Y2, Y2
+	VSUBPD  Y7, Y3, Y3
+	VSUBPD  Y8, Y4, Y4
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VMULPD  Y0, Y3, Y3
+	VMULPD  Y0, Y4, Y4
+	VMOVUPD Y1, (AX)(BX*8)
+	VMOVUPD Y2, 32(AX)(BX*8)
+	VMOVUPD Y3, 64(AX)(BX*8)
+	VMOVUPD Y4, 96(AX)(BX*8)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     turn16
+
+after16:
+	ADDQ $0x10, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD (CX)(BX*8), Y1
+	VMOVUPD 32(CX)(BX*8), Y2
+	VPERMPD $0x00, Y1, Y3
+	VPERMPD $0x00, Y2, Y4
+	VSUBPD  Y3, Y1, Y1
+	VSUBPD  Y4, Y2, Y2
+	VPERMPD $0x00, Y1, Y3
+	VPERMPD $0x00, Y2, Y4
+	VPERMPD $0x55, Y1, Y5
+	VPERMPD $0x55, Y2, Y6
+	VADDPD  Y5, Y3, Y3
+	VADDPD  Y6, Y4, Y4
+	VPERMPD $0xaa, Y1, Y5
+	VPERMPD $0xaa, Y2, Y6
+	VADDPD  Y5, Y3, Y3
+	VADDPD  Y6, Y4, Y4
+	VPERMPD $0xff, Y1, Y5
+	VPERMPD $0xff, Y2, Y6
+	VADDPD  Y5, Y3, Y3
+	VADDPD  Y6, Y4, Y4
+	VMULPD  const_quarter<>+0(SB), Y3, Y3
+	VMULPD  const_quarter<>+0(SB), Y4, Y4
+	VSUBPD  Y3, Y1, Y1
+	VSUBPD  Y4, Y2, Y2
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+	VMOVUPD Y1, (AX)(BX*8)
+	VMOVUPD Y2, 32(AX)(BX*8)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ $0x08, DX
+	VZEROUPPER
+	MOVQ BX, ret+32(FP)
 	RET
 
 // func differencesAVX2(dst *float64, x *float64, y *float64, n int) (done int, infinite int)
@@ -5458,6 +5641,158 @@ after8:
 	VMOVUPD Z2, 64(CX)
 	VZEROUPPER
 	MOVQ    BX, ret+32(FP)
+	RET
+
+// func deviationsAVX512(dst *float64, r *float64, n int, k int, size float64, scale float64)
+// Requires: AVX, AVX512F
+TEXT ·deviationsAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         r+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         k+24(FP), BX
+	VBROADCASTSD scale+40(FP), Z0
+
+group:
+	VBROADCASTSD (CX), Z1
+	VXORPD       X3, X3, X3
+	XORQ         SI, SI
+
+add:
+	VMOVUPD       (CX)(SI*8), Z2
+	VSUBPD        Z1, Z2, Z2
+	VADDPD        Z2, Z3, Z3
+	ADDQ          $0x08, SI
+	CMPQ          SI, BX
+	JLT           add
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPD        Y2, Y3, Y2
+	VEXTRACTF128  $0x01, Y2, X3
+	VADDPD        X3, X2, X3
+	VUNPCKHPD     X3, X3, X2
+	VADDPD        X2, X3, X3
+	VDIVSD        size+32(FP), X3, X3
+	VBROADCASTSD  X3, Z2
+	XORQ          SI, SI
+
+store:
+	VMOVUPD (CX)(SI*8), Z4
+	VSUBPD  Z1, Z4, Z4
+	VSUBPD  Z2, Z4, Z4
+	VMULPD  Z0, Z4, Z4
+	VMOVUPD Z4, (AX)(SI*8)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLT     store
+	LEAQ    (CX)(BX*8), CX
+	LEAQ    (AX)(BX*8), AX
+	SUBQ    BX, DX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func fourDeviationsAVX512(dst *float64, r *float64, n int, scale float64) int
+// Requires: AVX, AVX512F
+TEXT ·fourDeviationsAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         r+8(FP), CX
+	VBROADCASTSD scale+24(FP), Z0
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x20, DX
+	CMPQ         BX, DX
+	JGT          after32
+
+turn32:
+	VMOVUPD (CX)(BX*8), Z1
+	VMOVUPD 64(CX)(BX*8), Z2
+	VMOVUPD 128(CX)(BX*8), Z3
+	VMOVUPD 192(CX)(BX*8), Z4
+	VPERMPD $0x00, Z1, Z5
+	VPERMPD $0x00, Z2, Z6
+	VPERMPD $0x00, Z3, Z7
+	VPERMPD $0x00, Z4, Z8
+	VSUBPD  Z5, Z1, Z1
+	VSUBPD  Z6, Z2, Z2
+	VSUBPD  Z7, Z3, Z3
+	VSUBPD  Z8, Z4, Z4
+	VPERMPD $0x00, Z1, Z5
+	VPERMPD $0x00, Z2, Z6
+	VPERMPD $0x00, Z3, Z7
+	VPERMPD $0x00, Z4, Z8
+	VPERMPD $0x55, Z1, Z9
+	VPERMPD $0x55, Z2, Z10
+	VPERMPD $0x55, Z3, Z11
+	VPERMPD $0x55, Z4, Z12
+	VADDPD  Z9, Z5, Z5
+	VADDPD  Z10, Z6, Z6
+	VADDPD  Z11, Z7, Z7
+	VADDPD  Z12, Z8, Z8
+	VPERMPD $0xaa, Z1, Z9
+	VPERMPD $0xaa, Z2, Z10
+	VPERMPD $0xaa, Z3, Z11
+	VPERMPD $0xaa, Z4, Z12
+	VADDPD  Z9, Z5, Z5
+	VADDPD  Z10, Z6, Z6
+	VADDPD  Z11, Z7, Z7
+	VADDPD  Z12, Z8, Z8
+	VPERMPD $0xff, Z1, Z9
+	VPERMPD $0xff, Z2, Z10
+	VPERMPD $0xff, Z3, Z11
+	VPERMPD $0xff, Z4, Z12
+	VADDPD  Z9, Z5, Z5
+	VADDPD  Z10, Z6, Z6
+	VADDPD  Z11, Z7, Z7
+	VADDPD  Z12, Z8, Z8
+	VMOVUPD const_quarter<>+0(SB), Z9
+	VMULPD  Z9, Z5, Z5
+	VMULPD  Z9, Z6, Z6
+	VMULPD  Z9, Z7, Z7
+	VMULPD  Z9, Z8, Z8
+	VSUBPD  Z5, Z1, Z1
+	VSUBPD  Z6, Z2, Z2
+	VSUBPD  Z7, Z3, Z3
+	VSUBPD  Z8, Z4, Z4
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMULPD  Z0, Z3, Z3
+	VMULPD  Z0, Z4, Z4
+	VMOVUPD Z1, (AX)(BX*8)
+	VMOVUPD Z2, 64(AX)(BX*8)
+	VMOVUPD Z3, 128(AX)(BX*8)
+	VMOVUPD Z4, 192(AX)(BX*8)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     turn32
+
+after32:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	CMPQ BX, DX
+	JGT  after8
+
+turn8:
+	VMOVUPD (CX)(BX*8), Z1
+	VPERMPD $0x00, Z1, Z2
+	VSUBPD  Z2, Z1, Z1
+	VPERMPD $0x00, Z1, Z2
+	VPERMPD $0x55, Z1, Z3
+	VADDPD  Z3, Z2, Z2
+	VPERMPD $0xaa, Z1, Z3
+	VADDPD  Z3, Z2, Z2
+	VPERMPD $0xff, Z1, Z3
+	VADDPD  Z3, Z2, Z2
+	VMULPD  const_quarter<>+0(SB), Z2, Z2
+	VSUBPD  Z2, Z1, Z1
+	VMULPD  Z0, Z1, Z1
+	VMOVUPD Z1, (AX)(BX*8)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     turn8
+
+after8:
+	ADDQ $0x08, DX
+	VZEROUPPER
+	MOVQ BX, ret+32(FP)
 	RET
 
 // func differencesAVX512(dst *float64, x *float64, y *float64, n int) (done int, infinite int)

@@ -19,7 +19,7 @@ var values = []struct {
 	{"log0", -0x1.fffffffffffa1p-2}, {"log1", 0x1.5555555555413p-2}, {"log2", -0x1.0000000119b0cp-2},
 	{"log3", 0x1.9999999df2fbap-3}, {"log4", -0x1.55553965b9147p-3}, {"log5", 0x1.249221dca22e1p-3},
 	{"log6", -0x1.00831d98d8d8ap-3}, {"log7", 0x1.c83cd6a7919f2p-4},
-	{"half", 0.5}, {"smallestNormal", 0x1p-1022}, {"maxFloat", math.MaxFloat64}, {"integer", 0x1p52}, {"integerAndBias", 0x1p52 + 1023},
+	{"quarter", 0.25}, {"half", 0.5}, {"smallestNormal", 0x1p-1022}, {"maxFloat", math.MaxFloat64}, {"integer", 0x1p52}, {"integerAndBias", 0x1p52 + 1023},
 	{"ln2High", ln2High}, {"ln2Low", math.Ln2 - ln2High},
 	{"mantissa", math.Float64frombits(1<<52 - 1)}, {"halfExponent", math.Float64frombits(1022)}, // bits
 }

@@ -26,6 +26,8 @@ func main() {
 		place(v)
 		weighBins(v)
 		groups(v)
+		deviations(v)
+		fourDeviations(v)
 		passes(v)
 	}
 	scatter()
