@@ -5,7 +5,7 @@
 #   docs/performance/compare.sh [DIR]
 #
 # DIR keeps the Python environment of the peers (default: a temporary one); it is filled by pip on the first run. It needs
-# Go, Python 3, and gcc for what a fused C kernel takes. It takes about ten minutes; run it on
+# Go, Python 3, and gcc for what a fused C kernel takes. It takes some minutes; run it on
 # a machine that does nothing else.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
