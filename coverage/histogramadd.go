@@ -78,7 +78,7 @@ func (h *Histogram) place(b Batch) (lo, hi float64, err error) {
 	l, w := h.ratios[:n], h.weights[:n]
 	lo, hi, finite := elem.Sub(l, b.LogP, b.LogRef)
 	if finite && from == FromMixture {
-		_, _, finite = elem.Sub(w, b.LogP, b.LogFrom)
+		finite = elem.Differences(w, b.LogP, b.LogFrom)
 	}
 	if !finite {
 		if err := b.check(from); err != nil {
